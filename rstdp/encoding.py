@@ -1,0 +1,132 @@
+"""From pixels to spike times: difference-of-Gaussians filters, local normalisation, intensity-to-latency.
+
+Everything after this module sees one number per neuron: its spike time, an integer in 0..bins-1, and `bins` for a
+neuron that stays silent. Book chapter: 01 "From pixels to spike times".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+BINS = 15
+#: (window, centre sigma, surround sigma) of the on-centre filters in pixels; swapping the sigmas gives off-centre.
+DOG_SCALES = ((3, 3 / 9, 6 / 9), (7, 7 / 9, 14 / 9), (13, 13 / 9, 26 / 9))
+
+
+def dog_kernel(window: int, sigma_centre: float, sigma_surround: float) -> Tensor:
+    r"""One difference-of-Gaussians kernel, zero mean and largest value 1.
+
+    .. math:: K(x, y) \propto \frac{e^{-(x^2+y^2)/2\sigma_1^2}}{2\pi\sigma_1^2}
+              - \frac{e^{-(x^2+y^2)/2\sigma_2^2}}{2\pi\sigma_2^2}
+
+    Returns (window, window) float32. Raises ValueError for an even window or a sigma that is not positive.
+    """
+    if window % 2 == 0:
+        raise ValueError(f"a DoG window has a centre pixel, so its size must be odd; got {window}")
+    if min(sigma_centre, sigma_surround) <= 0:
+        raise ValueError("the sigmas of a DoG kernel must be positive")
+    half = window // 2
+    y, x = np.mgrid[-half:half + 1, -half:half + 1]
+    squared = x**2 + y**2
+
+    def gauss(sigma: float) -> np.ndarray:
+        return np.exp(-squared / (2 * sigma**2)) / (2 * np.pi * sigma**2)
+
+    kernel = gauss(sigma_centre) - gauss(sigma_surround)
+    kernel -= kernel.mean()
+    return torch.from_numpy((kernel / kernel.max()).astype(np.float32))
+
+
+def dog_kernels(scales=DOG_SCALES) -> Tensor:
+    """The six kernels (on and off centre at three scales), zero padded to the largest window: (6, 13, 13) float32."""
+    largest = max(window for window, _, _ in scales)
+    kernels = []
+    for window, s1, s2 in scales:
+        for kernel in (dog_kernel(window, s1, s2), dog_kernel(window, s2, s1)):
+            kernels.append(F.pad(kernel, ((largest - window) // 2,) * 4))
+    return torch.stack(kernels)
+
+
+def dog_filter(images, threshold: float = 50.0, kernels: Tensor | None = None) -> Tensor:
+    """Filter grey images (N, H, W), 0..255, and drop responses under the threshold (same units as the pixels).
+
+    Returns (N, 6, H, W) float32, never negative.
+    """
+    x = as_images(images).to(torch.float32)[:, None] / 255 * 255  # the oracle's ToTensor and back: same rounding
+    kernels = dog_kernels().to(x.device) if kernels is None else kernels
+    response = F.conv2d(x, kernels[:, None], padding=kernels.shape[-1] // 2)
+    return torch.where(response < threshold, torch.zeros_like(response), response)
+
+
+def local_normalisation(responses: Tensor, radius: int = 8, eps: float = 1e-12) -> Tensor:
+    """Divide each response by the mean of its channel in the (2 radius + 1)-wide square around it.
+
+    Zero padded, shapes (N, C, H, W) in and out. `radius` 0 returns the input (the paper has no such step).
+    """
+    if radius == 0:
+        return responses
+    n, c, h, w = responses.shape
+    size = 2 * radius + 1
+    kernel = torch.full((1, 1, size, size), 1 / size**2, dtype=responses.dtype, device=responses.device)
+    mean = F.conv2d(responses.reshape(n * c, 1, h, w), kernel, padding=radius).reshape(n, c, h, w)
+    return responses / (mean + eps)
+
+
+def intensity_to_latency(values: Tensor, bins: int = BINS, remainder: str = "silent") -> Tensor:
+    """Rank the positive values of each image, largest first, into `bins` equally full time bins.
+
+    A bin holds floor(positive values / bins) spikes, at least one. What is left over by the division never fires
+    (`remainder="silent"`, as in SpykeTorch) or joins the last bin (`"last"`). Equal values keep raster order.
+
+    values: (N, C, H, W), not negative. Returns spike times (N, C, H, W) uint8; `bins` means silent.
+    """
+    if remainder not in ("silent", "last"):
+        raise ValueError(f"remainder must be 'silent' or 'last', got {remainder!r}")
+    if not 1 <= bins <= 254:
+        raise ValueError(f"bins must be between 1 and 254, got {bins}")
+    flat = values.reshape(len(values), -1)
+    order = torch.sort(flat, dim=1, descending=True, stable=True).indices
+    positive = (flat > 0).sum(1, keepdim=True)
+    per_bin = (positive // bins).clamp(min=1)
+    rank = torch.arange(flat.shape[1], device=flat.device)[None]
+    bin_of_rank = rank // per_bin
+    if remainder == "last":
+        bin_of_rank = bin_of_rank.clamp(max=bins - 1)
+    bin_of_rank = torch.where(rank < positive, bin_of_rank, bins).clamp(max=bins).to(torch.uint8)
+    return torch.empty_like(bin_of_rank).scatter_(1, order, bin_of_rank).reshape(values.shape)
+
+
+def encode(images, bins: int = BINS, threshold: float = 50.0, radius: int = 8, remainder: str = "silent",
+           batch: int = 500) -> Tensor:
+    """Images (N, H, W) uint8 -> spike times (N, 6, H, W) uint8; `bins` means silent. Runs where `images` lives."""
+    images = as_images(images)
+    kernels = dog_kernels().to(images.device)
+    times = [intensity_to_latency(local_normalisation(dog_filter(part, threshold, kernels), radius), bins, remainder)
+             for part in images.split(batch)]
+    return torch.cat(times) if times else torch.empty(0, len(kernels), *images.shape[1:], dtype=torch.uint8)
+
+
+def as_images(images) -> Tensor:
+    """Check that `images` is (N, H, W) with values 0..255; returns a tensor. Raises ValueError that says what came."""
+    images = torch.as_tensor(images)
+    if images.ndim != 3:
+        raise ValueError(f"images must have the shape (N, height, width), got {tuple(images.shape)}; "
+                         "a single image needs images[None], colour images must be grey first")
+    if images.dtype != torch.uint8 and len(images) and not 0 <= images.min() <= images.max() <= 255:
+        raise ValueError("pixel values must lie between 0 and 255")
+    return images
+
+
+def spike_wave(times: Tensor, bins: int = BINS) -> Tensor:
+    """Spike times (N, C, H, W) -> the spikes of each step (bins, N, C, H, W) float32, at most one per neuron."""
+    steps = torch.arange(bins, device=times.device).view(-1, *[1] * times.ndim)
+    return (times[None] == steps).to(torch.float32)
+
+
+def first_spike(wave: Tensor) -> Tensor:
+    """Spikes (bins, N, C, H, W) -> the time of each neuron's first spike (N, C, H, W) uint8; `bins` means silent."""
+    seen = wave.ne(0).cumsum(0).ne(0)
+    return (len(wave) - seen.sum(0)).to(torch.uint8)

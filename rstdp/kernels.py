@@ -1,0 +1,567 @@
+"""The fast path: spiking convolution and learning directly on spike times, compiled with numba.
+
+Why the steps through time may be skipped is derived in the book ("One number per neuron"): a unit that spikes at time
+t adds its weights to the potentials around it from t on, so events sorted by time replace one dense convolution per
+time step, and the search for winners ends at the step that has produced k of them.
+
+Exactness. Potentials are sums of float64 weights that lie on a grid of 2**-40 (`on_grid`), so no sum is rounded and
+its order does not matter: this path and the reference path agree to the bit, and a tie is a true tie. Only where a
+potential comes within `BAND` of the threshold does rounding decide whether the oracle fires; there its float32 sum is
+repeated in its order (`float32_potential`).
+
+Layout (`maps_last`): weights as (C, KH, KW, F), both window axes flipped, feature maps contiguous and padded to a
+multiple of 16. One input then adds a contiguous run of weights to a contiguous run of potentials.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+GRID = 2.0**40
+BAND = 2.0**-14  # potentials this close to a threshold are decided by the oracle's float32 sum
+LANES = 32  # feature maps are padded to a multiple of this many
+BLOCK = 8  # images of S3 that are screened together, so that a weight is fetched once for all of them
+GROUP = 32  # channels of S3 screened together: their weights fit into the second-level cache
+CACHE_LINE = 64
+
+jit = njit(cache=True, nogil=True, error_model="numpy")
+jit_any_order = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)  # maxima and error bounds
+
+
+def on_grid(weight: np.ndarray) -> np.ndarray:
+    """Weights as float64 multiples of 2**-40 (an error below 5e-13): their sums are then exact in any order."""
+    return np.rint(np.asarray(weight, dtype=np.float64) * GRID) / GRID
+
+
+def maps_last(weight: np.ndarray, dtype=np.float64) -> np.ndarray:
+    """Weights (F, C, KH, KW) -> flipped (C, KH, KW, F'), F' = F rounded up to a multiple of 16, zero filled."""
+    maps = len(weight)
+    shape = (*weight.shape[1:], -(-maps // LANES) * LANES)
+    raw = np.zeros(int(np.prod(shape)) + CACHE_LINE // np.dtype(dtype).itemsize, dtype=dtype)
+    padded = _aligned(raw, CACHE_LINE).reshape(shape)
+    padded[..., :maps] = np.moveaxis(on_grid(weight), 0, -1)[:, ::-1, ::-1]
+    return padded
+
+
+@jit
+def _aligned(raw, spare):
+    """The part of a buffer that starts on a cache line: vector loads that straddle two lines cost twice."""
+    skip = (-raw.ctypes.data % spare) // raw.itemsize
+    return raw[skip:raw.size - spare // raw.itemsize + skip]
+
+
+@jit
+def _sort_events(times, bins, events, starts):
+    """Order the spiking inputs of one image (C, H, W) by time: events[starts[t]:starts[t + 1]] spike at t."""
+    flat = times.reshape(-1)
+    starts[:] = 0
+    for t in flat:
+        if t < bins:
+            starts[t + 1] += 1
+    for t in range(bins):
+        starts[t + 1] += starts[t]
+    fill = starts[:bins].copy()
+    for i, t in enumerate(flat):
+        if t < bins:
+            events[fill[t]] = i
+            fill[t] += 1
+
+
+@jit
+def _field(place, width, pad, kernel, out):
+    """Outputs reached from an input: (first, last + 1, the output under the first weight of the flipped window)."""
+    start = place + pad - kernel + 1
+    return max(0, start), min(out, place + pad + 1), start
+
+
+@jit
+def _add_event(index, sizes, weight, potential, touched):
+    """Add the weights of one spiking input to the potentials of its projective field and mark it as touched.
+
+    sizes: (height, width, pad, kernel height, kernel width, output height, output width, F'); weight and potential
+    are flat views of (C, KH, KW, F') and (positions, F').
+    """
+    height, width, pad, kernel_h, kernel_w, out_h, out_w, padded = sizes
+    channel, rest = divmod(index, height * width)
+    y, x = divmod(rest, width)
+    first_row, last_row, top = _field(y, height, pad, kernel_h, out_h)
+    first, last, left = _field(x, width, pad, kernel_w, out_w)
+    run = (last - first) * padded
+    for row in range(first_row, last_row):
+        a = (row * out_w + first) * padded
+        b = ((channel * kernel_h + row - top) * kernel_w + first - left) * padded
+        target, source = potential[a:a + run], weight[b:b + run]
+        for f in range(run):
+            target[f] += source[f]
+        for column in range(first, last):
+            touched[row * out_w + column] = True
+
+
+@jit
+def _sizes(times, weight, pad):
+    """The tuple `sizes` of `_add_event` for inputs (..., C, H, W) and weights (C, KH, KW, F')."""
+    height, width = times.shape[-2], times.shape[-1]
+    kernel_h, kernel_w = weight.shape[1], weight.shape[2]
+    return (height, width, pad, kernel_h, kernel_w, height + 2 * pad - kernel_h + 1, width + 2 * pad - kernel_w + 1,
+            weight.shape[3])
+
+
+@jit
+def float32_potential(times, weight, feature, row, column, pad, t):
+    """The potential at time t as torch's float32 convolution sums it: by row, column, then channel of the window.
+
+    times: (C, H, W) of one image; weight: (C, KH, KW, F') as from `maps_last`.
+    """
+    channels, kernel_h, kernel_w = weight.shape[:3]
+    total = np.float32(0)
+    for ky in range(kernel_h):
+        y = row - pad + ky
+        for kx in range(kernel_w):
+            x = column - pad + kx
+            if 0 <= y < times.shape[1] and 0 <= x < times.shape[2]:
+                for c in range(channels):
+                    if times[c, y, x] <= t:
+                        total += np.float32(weight[c, kernel_h - 1 - ky, kernel_w - 1 - kx, feature])
+    return total
+
+
+@jit
+def conv_times(times, weight, threshold, pad, bins, maps):
+    """Spike times (N, C, H, W) uint8 -> spike times (N, maps, H', W') uint8 of integrate-and-fire neurons.
+
+    A neuron fires at the first step at which its potential is strictly above `threshold` (finite).
+    """
+    n = len(times)
+    sizes = _sizes(times, weight, pad)
+    positions, padded = sizes[5] * sizes[6], sizes[7]
+    out = np.empty((n, maps, positions), dtype=np.uint8)
+    potential = _aligned(np.empty(positions * padded + 8), CACHE_LINE)
+    fired = np.empty((positions, padded), dtype=np.uint8)
+    touched = np.zeros(positions, dtype=np.bool_)
+    events, starts = np.empty(times[0].size, np.int64), np.empty(bins + 1, np.int64)
+    flat = weight.reshape(weight.size)
+    for i in range(n):
+        _sort_events(times[i], bins, events, starts)
+        potential[:] = 0
+        fired[:] = bins
+        for t in range(bins):
+            for e in range(starts[t], starts[t + 1]):
+                _add_event(events[e], sizes, flat, potential, touched)
+            for p in range(positions):
+                if touched[p]:
+                    touched[p] = False
+                    now, when = potential[p * padded:(p + 1) * padded], fired[p]
+                    for f in range(padded):
+                        when[f] = min(when[f], np.uint8(t) if now[f] > threshold + BAND else np.uint8(bins))
+                    if _nearest(now, threshold) <= BAND:
+                        _settle(now, when, threshold, times[i], weight, p // sizes[6], p % sizes[6], pad, t, bins)
+        for p in range(positions):
+            for f in range(maps):
+                out[i, f, p] = fired[p, f]
+    return out.reshape((n, maps, sizes[5], sizes[6]))
+
+
+@jit_any_order
+def _nearest(values, threshold):
+    gap = abs(values[0] - threshold)
+    for value in values:
+        gap = min(gap, abs(value - threshold))
+    return gap
+
+
+@jit
+def _settle(now, when, threshold, times, weight, row, column, pad, t, bins):
+    """Decide the silent neurons of one position that are within `BAND` of the threshold."""
+    for f in range(len(now)):
+        if abs(now[f] - threshold) <= BAND and when[f] == bins:
+            if float32_potential(times, weight, f, row, column, pad, t) > np.float32(threshold):
+                when[f] = t
+
+
+@jit
+def final_potentials(times, weight, pad, bins, maps):
+    """Potentials (N, maps, H', W') float64 after the last step, as read out behind an infinite threshold."""
+    n = len(times)
+    sizes = _sizes(times, weight, pad)
+    positions, padded = sizes[5] * sizes[6], sizes[7]
+    out = np.empty((n, maps, positions))
+    potential, touched = np.empty(positions * padded), np.empty(positions, dtype=np.bool_)
+    flat = weight.reshape(weight.size)
+    for i in range(n):
+        potential[:] = 0
+        for index, t in enumerate(times[i].reshape(-1)):
+            if t < bins:
+                _add_event(index, sizes, flat, potential, touched)
+        out[i] = potential.reshape((positions, padded))[:, :maps].T
+    return out.reshape((n, maps, sizes[5], sizes[6]))
+
+
+@jit_any_order
+def _maximum(values):
+    top = values[0]
+    for value in values:
+        top = max(top, value)
+    return top
+
+
+@jit
+def _candidates(potential, touched, threshold, pointwise, fired, times, weight, out_w, pad, t, found):
+    """Neurons that cross the threshold at time t; with pointwise inhibition only the strongest at its position.
+
+    Writes rows (feature, position, potential) into `found` and returns how many.
+    """
+    count = 0
+    for p in range(len(touched)):
+        if not touched[p]:
+            continue
+        touched[p] = False
+        if pointwise and fired[p, 0]:
+            continue
+        now = potential[p]
+        if _maximum(now) <= threshold - BAND:
+            continue
+        best = -1
+        for f in range(len(now)):
+            if now[f] <= threshold - BAND or (pointwise and best >= 0 and now[f] <= now[best]):
+                continue
+            if not pointwise and fired[p, f]:
+                continue
+            if now[f] <= threshold + BAND and not (
+                    float32_potential(times, weight, f, p // out_w, p % out_w, pad, t) > np.float32(threshold)):
+                continue
+            best = f
+            if not pointwise:
+                fired[p, f] = True
+                found[count, 0], found[count, 1], found[count, 2] = f, p, now[f]
+                count += 1
+        if pointwise and best >= 0:
+            fired[p, 0] = True
+            found[count, 0], found[count, 1], found[count, 2] = best, p, now[best]
+            count += 1
+    return count
+
+
+@jit
+def winners(times, weight, threshold, pad, bins, k, radius, pointwise):
+    """The k winners of one image (C, H, W): earliest spike, then highest potential at that time, then first index.
+
+    No two from one feature map, none within `radius` of an earlier winner. Returns (k, 4) float64 rows
+    (feature, position, spike time, potential) in the order of winning; feature -1 where there are fewer.
+    """
+    sizes = _sizes(times, weight, pad)
+    out_h, out_w, padded = sizes[5], sizes[6], sizes[7]
+    positions = out_h * out_w
+    potential = _aligned(np.zeros(positions * padded + 8), CACHE_LINE)
+    by_position, flat = potential.reshape((positions, padded)), weight.reshape(weight.size)
+    touched = np.zeros(positions, dtype=np.bool_)
+    fired = np.zeros((positions, 1 if pointwise else padded), dtype=np.bool_)
+    map_won, blocked = np.zeros(padded, dtype=np.bool_), np.zeros(positions, dtype=np.bool_)
+    found = np.empty((fired.size, 3))
+    events, starts = np.empty(times.size, np.int64), np.empty(bins + 1, np.int64)
+    _sort_events(times, bins, events, starts)
+    result = np.full((k, 4), -1.0)
+    won = 0
+    for t in range(bins):
+        for e in range(starts[t], starts[t + 1]):
+            _add_event(events[e], sizes, flat, potential, touched)
+        count = _candidates(by_position, touched, threshold, pointwise, fired, times, weight, out_w, pad, t, found)
+        while won < k:
+            best, rank = -1, 0
+            for c in range(count):
+                feature, position = int(found[c, 0]), int(found[c, 1])
+                if map_won[feature] or blocked[position]:
+                    continue
+                index = feature * positions + position
+                if best < 0 or found[c, 2] > found[best, 2] or (found[c, 2] == found[best, 2] and index < rank):
+                    best, rank = c, index
+            if best < 0:
+                break
+            feature, position = int(found[best, 0]), int(found[best, 1])
+            result[won, 0], result[won, 1], result[won, 2], result[won, 3] = feature, position, t, found[best, 2]
+            won += 1
+            map_won[feature] = True
+            row, column = divmod(position, out_w)
+            for y in range(max(0, row - radius), min(out_h, row + radius + 1)):
+                for x in range(max(0, column - radius), min(out_w, column + radius + 1)):
+                    blocked[y * out_w + x] = True
+        if won == k:
+            break
+    return result
+
+
+@jit
+def update(weight, times, row, column, when, plus, minus, stabilise, low, high, pad):
+    """One feature map learns (chapter 04): inputs no later than `when` gain, later and silent ones lose.
+
+    weight: (C, KH, KW) float32, changed in place.
+    """
+    channels, height, width = times.shape
+    one, plus, minus = np.float32(1), np.float32(plus), np.float32(minus)
+    low, high = np.float32(low), np.float32(high)
+    for c in range(channels):
+        for ky in range(weight.shape[1]):
+            y = row - pad + ky
+            for kx in range(weight.shape[2]):
+                x = column - pad + kx
+                pre = 0 <= y < height and 0 <= x < width and times[c, y, x] <= when
+                old = weight[c, ky, kx]
+                change = plus if pre else minus
+                if stabilise:
+                    change = change * ((old - low) * (high - old))
+                weight[c, ky, kx] = min(max(old + change, low), high)
+
+
+@jit
+def _refresh(weight, fast):
+    """Bring the flipped copy (C, KH, KW) of one feature map up to date."""
+    for c in range(weight.shape[0]):
+        for ky in range(weight.shape[1]):
+            for kx in range(weight.shape[2]):
+                fast[c, -1 - ky, -1 - kx] = np.rint(np.float64(weight[c, ky, kx]) * GRID) / GRID
+
+
+@jit
+def learn_stdp(times, weight, fast, threshold, pad, bins, k, radius, pointwise, plus, minus, low, high):
+    """Show the images (N, C, H, W) one by one; the winners of each learn by STDP. Returns winners (N, k, 4)."""
+    out_w = times.shape[3] + 2 * pad - weight.shape[3] + 1
+    record = np.empty((len(times), k, 4))
+    for i in range(len(times)):
+        record[i] = winners(times[i], fast, threshold, pad, bins, k, radius, pointwise)
+        for j in range(k):
+            feature = int(record[i, j, 0])
+            if feature < 0:
+                break
+            row, column = divmod(int(record[i, j, 1]), out_w)
+            update(weight[feature], times[i], row, column, record[i, j, 2], plus, minus, True, low, high, pad)
+            _refresh(weight[feature], fast[..., feature])
+    return record
+
+
+# --- S3: one winner an image, no threshold -------------------------------------------------------------------------
+#
+# All potentials are first screened with weights rounded to 8 bits, summed in integers. Each map's rounding error is
+# bounded, so only neurons whose screened potential plus bound reaches the exact potential of the front runner can be
+# the winner; those are summed exactly. A block of images is screened at once, and a map that learns within the block
+# has its bound widened by the most that its potential can have grown since.
+
+
+def screening_weights(weight: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (F, C, KH, KW) -> 8-bit copy (C + 1, KH, KW, F'), laid out like `maps_last`, last channel zero.
+
+    The second array (F,) bounds the error of each map: the sum of all its rounding errors.
+    """
+    exact, step = weight.astype(np.float64), (high - low) / 255
+    levels = np.rint((exact - low) * (1 / step))
+    error = np.abs(exact - (low + levels * step)).sum(axis=(1, 2, 3))
+    return maps_last(np.concatenate([levels, np.zeros_like(levels[:, :1])], axis=1), np.uint8), error
+
+
+@jit
+def _list_spikes(times, bins, events, starts):
+    """List which inputs (C, H, W) spike at all, as channels, cell by cell; a cell is a group of channels at one place.
+
+    events[starts[cell]:starts[cell + 1]] are the spiking channels of a cell, filled up to a multiple of four with C,
+    the channel of zeros. Returns how many inputs spike.
+    """
+    channels, places = times.shape[0], times.shape[1] * times.shape[2]
+    flat = times.reshape((channels, places))
+    at, spikes, cell = 0, 0, 0
+    for low in range(0, channels, GROUP):
+        for place in range(places):
+            starts[cell] = at
+            for c in range(low, min(channels, low + GROUP)):
+                events[at] = c
+                at += flat[c, place] < bins
+            spikes += at - starts[cell]
+            while at % 4:
+                events[at] = channels
+                at += 1
+            cell += 1
+    starts[cell] = at
+    return spikes
+
+
+@jit
+def _screen(events, starts, sizes, fast, total):
+    """Sums of 8-bit weights (B, positions F') int32 of a block of images, four spikes from one place at a time.
+
+    Partial sums are 16 bits wide, hence emptied into `total` before 257 spikes could overflow them.
+    """
+    height, width, pad, kernel_h, kernel_w, out_h, out_w, padded = sizes
+    total[:] = 0
+    part = _aligned(np.zeros(total.shape[1] + CACHE_LINE, np.uint16), CACHE_LINE)[:total.shape[1]]
+    stride, places = kernel_h * kernel_w * padded, height * width
+    for group in range(starts.shape[1] // places):
+        for b in range(len(starts)):
+            waiting = 0
+            for place in range(places):
+                y, x = divmod(place, width)
+                first_row, last_row, top = _field(y, height, pad, kernel_h, out_h)
+                first, last, left = _field(x, width, pad, kernel_w, out_w)
+                run = (last - first) * padded
+                cell = group * places + place
+                if waiting + starts[b, cell + 1] - starts[b, cell] > 257:
+                    _empty(part, total[b])
+                    waiting = 0
+                waiting += starts[b, cell + 1] - starts[b, cell]
+                for e in range(starts[b, cell], starts[b, cell + 1], 4):
+                    s0, s1 = events[b, e] * stride, events[b, e + 1] * stride
+                    s2, s3 = events[b, e + 2] * stride, events[b, e + 3] * stride
+                    for row in range(first_row, last_row):
+                        a = (row * out_w + first) * padded
+                        o = ((row - top) * kernel_w + first - left) * padded
+                        target = part[a:a + run]
+                        w0, w1 = fast[s0 + o:s0 + o + run], fast[s1 + o:s1 + o + run]
+                        w2, w3 = fast[s2 + o:s2 + o + run], fast[s3 + o:s3 + o + run]
+                        for f in range(run):
+                            target[f] += (w0[f] + w1[f]) + (w2[f] + w3[f])
+            _empty(part, total[b])
+
+
+@jit
+def _empty(part, total):
+    for f in range(len(part)):
+        total[f] += part[f]
+        part[f] = 0
+
+
+@jit
+def _exact(events, starts, sizes, weight, row, column):
+    """One potential, summed in float64 over the float32 weights (C, KH, KW) of one map at one position."""
+    height, width, pad, kernel_h, kernel_w = sizes[:5]
+    channels, places = len(weight), height * width
+    flat = weight.reshape((channels, kernel_h * kernel_w))
+    total = 0.0
+    for place in range(places):
+        ky, kx = place // width - row + pad, place % width - column + pad
+        if 0 <= ky < kernel_h and 0 <= kx < kernel_w:
+            tap = ky * kernel_w + kx
+            for cell in range(place, len(starts) - 1, places):
+                for e in range(starts[cell], starts[cell + 1]):
+                    if events[e] < channels:
+                        total += flat[events[e], tap]
+    return total
+
+
+@jit
+def _field_sizes(times, bins, sizes, count):
+    """How many inputs spike in the receptive field of each output position."""
+    height, width, pad, kernel_h, kernel_w, out_h, out_w, _ = sizes
+    count[:] = 0
+    for y in range(height):
+        for x in range(width):
+            spikes = 0
+            for c in range(len(times)):
+                spikes += times[c, y, x] < bins
+            for row in range(max(0, y + pad - kernel_h + 1), min(out_h, y + pad + 1)):
+                for column in range(max(0, x + pad - kernel_w + 1), min(out_w, x + pad + 1)):
+                    count[row * out_w + column] += spikes
+
+
+@jit
+def _upper(total, base, step, slack, upper):
+    """Upper bounds of the potentials at one position; returns the largest."""
+    for f in range(len(slack)):
+        upper[f] = base + step * total[f] + slack[f]
+    return _maximum(upper)
+
+
+@jit
+def _best(total, field, events, starts, sizes, weight, low, step, slack):
+    """The neuron with the highest potential as (feature, position); feature -1 where no input spikes.
+
+    total: (positions, F') sums of levels, so that low * field + step * total + slack is an upper bound. The first
+    (feature, row, column) wins a tie.
+    """
+    positions, out_w = len(total), sizes[6]
+    upper, tops = np.empty(len(slack)), np.empty(positions)
+    front = 0
+    for p in range(positions):
+        tops[p] = _upper(total[p], low * field[p], step, slack, upper)
+        if tops[p] > tops[front]:
+            front = p
+    feature, position, value = -1, -1, 0.0
+    for turn in range(-1, positions):  # the front runner's position first: its exact value rules out most others
+        p = front if turn < 0 else turn
+        if (turn == front) or tops[p] < value or field[p] == 0:
+            continue
+        _upper(total[p], low * field[p], step, slack, upper)
+        if turn < 0:
+            feature, position = np.argmax(upper), p
+            value = _exact(events, starts, sizes, weight[feature], p // out_w, p % out_w)
+        skip = feature if turn < 0 else -1
+        for f in range(len(upper)):
+            if upper[f] >= value and f != skip:
+                exact = _exact(events, starts, sizes, weight[f], p // out_w, p % out_w)
+                if exact > value or (exact == value and (f < feature or (f == feature and p < position))):
+                    feature, position, value = f, p, exact
+    return feature, position
+
+
+@jit_any_order
+def _levels(weight, low, step, out):
+    """Round weights to the 8-bit levels low + step * level; returns the sum of the rounding errors."""
+    error, scale = 0.0, 1 / step
+    for i in range(len(weight)):
+        exact = np.float64(weight[i]) - low
+        level = np.rint(exact * scale)
+        out[i] = np.uint8(level)
+        error += abs(exact - step * level)
+    return error
+
+
+@jit
+def _requantise(old, new, fast, low, step):
+    """Bring the 8-bit copy (C, KH, KW) of one map up to date; returns the sum of its rounding errors."""
+    before, after = np.empty(old.size, dtype=np.uint8), np.empty(old.size, dtype=np.uint8)
+    _levels(old.reshape(old.size), low, step, before)
+    error = _levels(new.reshape(new.size), low, step, after)
+    kernel_h, kernel_w = new.shape[1], new.shape[2]
+    for i in range(new.size):
+        if after[i] != before[i]:
+            c, tap = divmod(i, kernel_h * kernel_w)
+            fast[c, -1 - tap // kernel_w, -1 - tap % kernel_w] = after[i]
+    return error
+
+
+@jit
+def learn_rstdp(times, labels, decision, weight, fast, error, pad, bins, reward, punishment, low, high, learn):
+    """Show the images (N, C, H, W); the one winner of each decides and learns from reward or punishment.
+
+    `decision` (F,) is the class of each map, `reward` and `punishment` the pairs (plus, minus); without `learn` the
+    images are only classified. `fast` and `error` come from `screening_weights`. Returns (N, 2) int64 rows
+    (feature, position); feature -1 where all neurons stayed silent.
+    """
+    n, maps, channels = len(times), len(weight), times.shape[1]
+    sizes = _sizes(times, fast, pad)
+    places, padded, out_w = sizes[0] * sizes[1], sizes[7], sizes[6]
+    positions, cells = sizes[5] * out_w, -(-channels // GROUP) * places
+    step = (high - low) / 255
+    record = np.empty((n, 2), dtype=np.int64)
+    total = np.empty((BLOCK, positions * padded), dtype=np.int32)
+    events = np.empty((BLOCK, channels * places + 4 * cells), dtype=np.int64)
+    starts, spikes = np.empty((BLOCK, cells + 1), dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
+    field, flat = np.empty(positions, dtype=np.int64), fast.reshape(fast.size)
+    slack = np.empty(maps)
+    for start in range(0, n, BLOCK):
+        block = times[start:start + BLOCK]
+        for b in range(len(block)):
+            spikes[b] = _list_spikes(block[b], bins, events[b], starts[b])
+        _screen(events, starts[:len(block)], sizes, flat, total)
+        screened_error, growth = error.copy(), np.zeros(maps)
+        for b in range(len(block)):
+            _field_sizes(block[b], bins, sizes, field)
+            for f in range(maps):  # 1e-6: the rounding of the bound itself
+                slack[f] = min(screened_error[f], spikes[b] * step / 2) + spikes[b] * growth[f] + 1e-6
+            feature, position = _best(total[b].reshape((positions, padded)), field, events[b], starts[b], sizes, weight,
+                                      low, step, slack)
+            record[start + b, 0], record[start + b, 1] = feature, position
+            if learn and feature >= 0:
+                plus, minus = reward if decision[feature] == labels[start + b] else punishment
+                row, column = divmod(position, out_w)
+                old = weight[feature].copy()
+                update(weight[feature], block[b], row, column, bins - 1, plus, minus, False, low, high, pad)
+                error[feature] = _requantise(old, weight[feature], fast[..., feature], low, step)
+                growth[feature] += max(plus, minus, 0.0)
+    return record

@@ -1,0 +1,157 @@
+"""The network S1-C1-S2-C2-S3-C3: weights, forward pass, decision, files. Book chapters: 05 and 07."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import kernels, layers
+from .config import Config, Layer
+from .encoding import encode
+
+LAYERS = ("s1", "s2", "s3")
+SILENT = -1  #: the decision where no neuron of S3 received a spike
+
+
+class CheckpointError(ValueError):
+    """A file of weights cannot be used; the message says why and what to do."""
+
+
+class Network:
+    """The model of one configuration.
+
+    config: its parameters; seed: of the initial weights; device: where the reference path runs (the fast path runs
+    on the CPU). `weights` is a dictionary of float32 tensors, s1 (30, 6, 5, 5), s2 (250, 30, 3, 3), s3 (200, 250, 5,
+    5) in the published sizes.
+    """
+
+    def __init__(self, config: Config, seed: int = 0, channels: int = 6, device: str = "cpu"):
+        self.config, self.seed, self.device = config, seed, torch.device(device)
+        generator = torch.Generator().manual_seed(seed)
+        self.weights: dict[str, Tensor] = {}
+        for name in LAYERS:
+            spec = self.layer(name)
+            shape = (spec.maps, channels, spec.window, spec.window)
+            weight = torch.normal(spec.mean, spec.std, shape, generator=generator)
+            low, high = (config.low, config.high) if name == "s3" else (0.0, 1.0)
+            self.weights[name] = weight.clamp(low, high)
+            channels = spec.maps
+        per_class = -(-config.s3.maps // config.classes)
+        #: the class that each feature map of S3 stands for: blocks of maps, 0 0 ... 9 9
+        self.decision_map = (torch.arange(config.s3.maps) // per_class).clamp(max=config.classes - 1)
+
+    def layer(self, name: str) -> Layer:
+        return getattr(self.config, name)
+
+    def encode(self, images) -> Tensor:
+        """Images (N, H, W) uint8 -> spike times (N, 6, H, W)."""
+        config = self.config
+        return encode(images, config.bins, config.dog_threshold, config.normalisation, config.remainder)
+
+    def spike_times(self, name: str, times: Tensor, path: str = "fast") -> Tensor:
+        """Spike times of one S layer, given those of its input."""
+        spec, weight = self.layer(name), self.weights[name]
+        if path == "reference":
+            weight, times = weight.to(self.device), times.to(self.device)
+        return layers.conv_times(times, weight, spec.threshold, spec.padding, self.config.bins, path).cpu()
+
+    def pooled(self, name: str, times: Tensor, path: str = "fast", batch: int = 500) -> Tensor:
+        """Spike times of C1 (`name` "s1") or C2 ("s2"), given those of the S layer's input; in batches."""
+        spec = self.layer(name)
+        return torch.cat([layers.pool_first_spike(self.spike_times(name, part, path), spec.pool, spec.stride, spec.ceil)
+                          for part in times.split(batch)])
+
+    def features(self, images, path: str = "fast") -> Tensor:
+        """Images (N, H, W) -> spike times of C2, the input of S3."""
+        return self.pooled("s2", self.pooled("s1", self.encode(images), path), path)
+
+    def potentials(self, c2: Tensor, path: str = "fast") -> Tensor:
+        """Final potentials (N, maps, H, W) float64 of S3, given the spike times of C2."""
+        return layers.final_potentials(c2, self.weights["s3"], self.config.s3.padding, self.config.bins, path)
+
+    def decide(self, c2: Tensor) -> tuple[Tensor, Tensor]:
+        """Decisions (N,) int64, -1 where silent, and the winning (map, position) of each image (N, 2)."""
+        winners = kernels.learn_rstdp(c2.contiguous().numpy(), np.zeros(len(c2), np.int64), self.decision_map.numpy(),
+                                      self.weights["s3"].numpy(), *self.screening(), self.config.s3.padding,
+                                      self.config.bins, (0.0, 0.0), (0.0, 0.0), *self.bounds(), False)
+        winners = torch.from_numpy(winners)
+        decisions = torch.where(winners[:, 0] >= 0, self.decision_map[winners[:, 0]], SILENT)
+        return decisions, winners
+
+    def classify(self, images) -> Tensor:
+        """Images (N, H, W) uint8 -> decisions (N,); -1 where the network stays silent."""
+        return self.decide(self.features(images))[0]
+
+    def bounds(self) -> tuple[float, float]:
+        return self.config.low, self.config.high
+
+    def screening(self) -> tuple[np.ndarray, np.ndarray]:
+        """The 8-bit copy of S3's weights and its error bounds, for `kernels.learn_rstdp`."""
+        return kernels.screening_weights(self.weights["s3"].numpy(), *self.bounds())
+
+    def save(self, path: str | os.PathLike, **extra) -> None:
+        """Write weights and configuration as a compressed .npz; an older file stays intact until the new one is whole."""
+        write_npz(path, compressed=True, config=json.dumps(self.config.to_dict()), digest=self.config.digest(),
+                  seed=self.seed, **{name: weight.numpy() for name, weight in self.weights.items()}, **extra)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike, config: Config | None = None) -> Network:
+        """Read a network from `save`. Raises CheckpointError for a file that is damaged or of another configuration."""
+        data = read_npz(path)
+        try:
+            stored = json.loads(str(data["config"]))
+            stored_layers = {name: Layer(**{**stored[name], "threshold": float(stored[name]["threshold"])})
+                             for name in LAYERS}
+            found = dataclasses.replace(Config(**{**stored, **stored_layers}))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{path} holds no network of this package ({error}); train one with "
+                                  "'python -m rstdp train'") from error
+        check_digest(path, str(data["digest"]), config or found)
+        network = cls(config or found, int(data["seed"]), channels=data["s1"].shape[1])
+        for name in LAYERS:
+            if network.weights[name].shape != data[name].shape:
+                raise CheckpointError(f"{path}: {name} has the shape {data[name].shape}, the configuration says "
+                                      f"{tuple(network.weights[name].shape)}")
+            network.weights[name] = torch.from_numpy(data[name])
+        return network
+
+
+def check_digest(path: str | os.PathLike, stored: str, config: Config) -> None:
+    """Raise CheckpointError where a file was written with other parameters."""
+    if stored != config.digest():
+        raise CheckpointError(f"{path} was written with another configuration (fingerprint {stored}, asked for "
+                              f"{config.name!r} {config.digest()}); choose another output folder or the same parameters")
+
+
+def write_npz(path: str | os.PathLike, compressed: bool = False, **arrays) -> None:
+    """Write an .npz next to its place and move it there, so that an interrupt or a full disk leaves the old file."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            (np.savez_compressed if compressed else np.savez)(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, f"cannot write {path} ({error.strerror}); what was saved before is intact. Free "
+                      "some space or choose another folder, then run the same command again to resume") from error
+
+
+def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Read all arrays of an .npz. Raises CheckpointError where it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return {key: data[key] for key in data.files}
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} does not exist") from None
+    except Exception as error:  # zipfile, zlib and numpy each raise their own
+        raise CheckpointError(f"{path} is not a readable .npz file ({error}); delete it and train again") from error
