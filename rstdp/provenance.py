@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import datetime
 import hashlib
 import importlib.metadata
@@ -15,10 +16,16 @@ LIBRARIES = ("torch", "spikingjelly", "torchvision", "numpy", "numba", "scikit-l
 
 
 def code_digest() -> str:
-    """Fingerprint of the modules that decide a result; a result with another one is stale."""
+    """Fingerprint of the code that decides a result, comments and docstrings aside; with another one it is stale."""
     digest = hashlib.sha256()
     for name in ("competition", "config", "encoding", "kernels", "layers", "network", "neuron", "plasticity", "training"):
-        digest.update((PACKAGE / f"{name}.py").read_bytes())
+        tree = ast.parse((PACKAGE / f"{name}.py").read_text())
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(
+                    getattr(body[0], "value", None), ast.Constant):
+                del body[0]
+        digest.update(ast.dump(tree).encode())
     return digest.hexdigest()[:12]
 
 
