@@ -155,3 +155,18 @@ def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
         raise CheckpointError(f"{path} does not exist") from None
     except Exception as error:  # zipfile, zlib and numpy each raise their own
         raise CheckpointError(f"{path} is not a readable .npz file ({error}); delete it and train again") from error
+
+
+PRETRAINED = Path(__file__).parent / "pretrained"
+
+
+def load_pretrained(name: str = "mnist") -> Network:
+    """A trained network that comes with the package: "mnist", the SpykeTorch configuration after 20 epochs of S3.
+
+    Raises CheckpointError that lists what there is.
+    """
+    path = PRETRAINED / f"{name}.npz"
+    if not path.exists():
+        known = ", ".join(sorted(file.stem for file in PRETRAINED.glob("*.npz"))) or "none"
+        raise CheckpointError(f"there are no trained weights named {name!r}; known are {known}")
+    return Network.load(path)

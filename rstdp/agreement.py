@@ -1,0 +1,141 @@
+"""Step-by-step agreement with SpykeTorch: recorded golden values, or the framework itself where it can be imported.
+
+One flipped winner changes every later one, so each step starts from the oracle's weights: the recorded winner is
+applied, and the winner found here must be the recorded one or tie with it: equal spike times and potentials closer
+than 1e-3, the resolution at which SpykeTorch compares float32 potentials.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from . import competition, kernels, layers, plasticity
+from .config import SPYKETORCH, Config, Layer
+
+TIE = 1e-3
+
+
+@dataclass
+class Agreement:
+    """What a comparison of `steps` steps found."""
+
+    steps: int
+    same: int = 0  #: steps whose winners are the recorded ones
+    ties: int = 0  #: steps decided by rounding
+    different: int = 0  #: steps with another winner; must be 0
+    weight_error: dict[int, float] = field(default_factory=dict)  #: largest difference of a weight after so many steps
+    performance: list[tuple[float, float]] = field(default_factory=list)  #: hits and misses per batch (S3)
+
+
+GOLDEN_LAYERS = {  # the small network that wrote the golden values
+    "s1": Layer(8, 5, 2, 15.0, winners=3, radius=2, pool=2, stride=2, double_every=100),
+    "s2": Layer(16, 3, 1, 4.0, winners=5, radius=1, pool=3, stride=3, double_every=100),
+}
+GOLDEN_INPUTS = {"s1": "spike_times", "s2": "c1_times", "s3": "c2_times"}
+
+
+def find_winners(image: Tensor, weight: Tensor, spec: Layer, bins: int, path: str) -> list[competition.Winner]:
+    """The winners of one image (C, H, W), by the compiled kernel or by the readable loops."""
+    if path == "fast":
+        rows = kernels.winners(image.numpy(), kernels.maps_last(weight.numpy()), spec.threshold, spec.padding, bins,
+                               spec.winners, spec.radius, spec.pointwise)
+        width = image.shape[2] + 2 * spec.padding - spec.window + 1
+        return [competition.Winner(int(f), int(p) // width, int(p) % width, int(t), v) for f, p, t, v in rows if f >= 0]
+    times, potentials = layers.step_through(image[None], weight, spec.threshold, spec.padding, bins)
+    times, potentials = times[0], competition.potential_at_spike(potentials[:, 0], times[0])
+    if spec.pointwise:
+        times = competition.pointwise_inhibition(times, potentials, bins)
+    return competition.k_winners(times, potentials, spec.winners, spec.radius, bins)
+
+
+def tie(image: Tensor, weight: Tensor, spec: Layer, bins: int, recorded: list[int],
+        found: competition.Winner | None) -> bool:
+    """Whether a recorded (feature, row, column) and the winner found instead differ by rounding only."""
+    feature, row, column = recorded
+    if found is None or feature < 0:
+        return False
+    map_weight = weight[feature:feature + 1]
+    time = int(layers.conv_times(image[None], map_weight, spec.threshold, spec.padding, bins)[0, 0, row, column])
+    until = torch.where(image <= time, image, bins)
+    potential = float(layers.final_potentials(until[None], map_weight, spec.padding, bins)[0, 0, row, column])
+    return time == found.time and abs(potential - found.potential) < TIE
+
+
+def compare_stdp(record: dict[str, Tensor], name: str, steps: int, path: str = "fast", progress=iter) -> Agreement:
+    """Follow the recorded winners of S1 or S2 for `steps` images and compare winners and weights.
+
+    record: spike times of the input, initial weights, winners and weights on the way, under the keys of the golden
+    values. `progress` may wrap the range of steps, for example tqdm.
+    """
+    spec, bins = GOLDEN_LAYERS[name], SPYKETORCH.bins
+    inputs, weight = record[GOLDEN_INPUTS[name]], record[f"w{name[1]}_init"].clone()
+    snapshots = _snapshots(record, name[1], len(record[f"{name}_winners"]))
+    rate, result = plasticity.DoublingRate.of(spec), Agreement(steps)
+    for step in progress(range(steps)):
+        image = inputs[step % len(inputs)]
+        found = find_winners(image, weight, spec, bins, path)
+        recorded = [row for row in record[f"{name}_winners"][step].tolist() if row[0] >= 0]
+        mine = [[winner.feature, winner.row, winner.column] for winner in found]
+        if mine == recorded:
+            result.same += 1
+        else:
+            first = next((j for j, (a, b) in enumerate(zip(mine, recorded)) if a != b), min(len(mine), len(recorded)))
+            both = first < min(len(mine), len(recorded))
+            if both and tie(image, weight, spec, bins, recorded[first], found[first]):
+                result.ties += 1
+            else:
+                result.different += 1
+        for feature, row, column in recorded:
+            time = int(layers.conv_times(image[None], weight[feature:feature + 1], spec.threshold, spec.padding,
+                                         bins)[0, 0, row, column])
+            pre = plasticity.receptive_field(image, row, column, spec.window, spec.padding, bins)
+            weight[feature] = plasticity.stdp(weight[feature], pre, time, rate.plus, rate.minus)
+        rate.advance(1)
+        if step + 1 in snapshots:
+            result.weight_error[step + 1] = float((weight - snapshots[step + 1]).abs().max())
+    return result
+
+
+def compare_rstdp(record: dict[str, Tensor], steps: int, path: str = "fast", batch: int = 50,
+                  config: Config = SPYKETORCH, progress=iter) -> Agreement:
+    """The same for S3: one winner an image, two maps a class, phi from the last `batch` images."""
+    inputs, labels, weight = record["c2_times"], record["labels"].long(), record["w3_init"].clone()
+    snapshots = _snapshots(record, "3", len(record["s3_winners"]))
+    decision = torch.arange(len(weight)) // (len(weight) // config.classes)
+    phi, hits, misses, result = (1.0, 1.0), 0, 0, Agreement(steps)
+    for step in progress(range(steps)):
+        image, label = inputs[step % len(inputs)], int(labels[step % len(inputs)])
+        potential = layers.final_potentials(image[None], weight, config.s3.padding, config.bins, path)[0]
+        mine = [int(i) for i in torch.unravel_index(potential.argmax(), potential.shape)]
+        recorded = record["s3_winners"][step].tolist()
+        if recorded[0] < 0:
+            result.same, result.different = result.same + (not potential.any()), result.different + bool(potential.any())
+            continue
+        if mine == recorded:
+            result.same += 1
+        elif abs(float(potential[tuple(mine)] - potential[tuple(recorded)])) < TIE:
+            result.ties += 1
+        else:
+            result.different += 1
+        feature, row, column = recorded
+        hit = int(decision[feature]) == label
+        hits, misses = hits + hit, misses + (not hit)
+        plus, minus = plasticity.reward_rates(config, *phi)[0 if hit else 1]
+        pre = plasticity.receptive_field(image, row, column, config.s3.window, config.s3.padding, config.bins)
+        weight[feature] = plasticity.stdp(weight[feature], pre, config.bins - 1, plus, minus, config.low, config.high,
+                                          stabilise=False)
+        weight = weight.clamp(config.low, config.high)  # the oracle clamps all maps, which matters after the first step
+        if step + 1 in snapshots:
+            result.weight_error[step + 1] = float((weight - snapshots[step + 1]).abs().max())
+        if (step + 1) % batch == 0:
+            result.performance.append((hits / batch, misses / batch))
+            phi, hits, misses = (misses / batch, hits / batch), 0, 0
+    return result
+
+
+def _snapshots(record: dict[str, Tensor], layer: str, last: int) -> dict[int, Tensor]:
+    found = {steps: record[f"w{layer}_after_{steps}"] for steps in (1, 10, 100) if f"w{layer}_after_{steps}" in record}
+    return {**found, last: record[f"w{layer}"]}

@@ -1,0 +1,47 @@
+"""Shared pieces: the golden values, MNIST where it is there, and a small trained network."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rstdp import datasets
+from rstdp.config import SPYKETORCH
+from rstdp.training import Trainer
+
+GOLDEN = Path(__file__).parent / "golden_spyketorch_digits.npz"
+SMALL = SPYKETORCH.replace({  # the network of the golden values
+    "s1.maps": 8, "s1.winners": 3, "s1.radius": 2, "s1.double_every": 100, "s1.epochs": 2,
+    "s2.maps": 16, "s2.winners": 5, "s2.threshold": 4, "s2.double_every": 100, "s2.epochs": 3,
+    "s3.maps": 20, "s3.epochs": 3, "batch": 50})
+
+
+@pytest.fixture(scope="session")
+def golden():
+    with np.load(GOLDEN) as data:
+        return {key: torch.from_numpy(data[key]) for key in data.files}
+
+
+@pytest.fixture(scope="session")
+def small():
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return datasets.load("digits")
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    if not os.environ.get("RSTDP_DATA"):
+        pytest.skip("MNIST: RSTDP_DATA does not point to a folder with MNIST/raw")
+    return datasets.load("mnist")
+
+
+@pytest.fixture(scope="session")
+def trained(digits):
+    """The small network, trained on 300 digits."""
+    return Trainer(SMALL, digits.subset(300, 60), seed=1, quiet=True).run()
