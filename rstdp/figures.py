@@ -11,6 +11,7 @@ import base64
 import html
 import io
 import itertools
+import zlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -62,34 +63,36 @@ def style() -> None:
 def images(pictures, labels: Sequence | None = None, columns: int = 8, cmap: str = "gray") -> Figure:
     """Grey images (N, H, W), 0..255, in a grid, with captions (one per image) if `labels` are given."""
     pictures = _array(pictures)
-    fig, axes = _grid(pictures.shape, columns, labels is not None)
+    fig, axes = _grid(pictures.shape, columns, labels)
     for ax, picture in zip(axes, pictures):
         ax.imshow(picture, cmap=cmap, vmin=0, vmax=255)
-    return _captions(fig, axes, labels)
+    return fig
 
 
-def responses(values, label: str, names: Sequence[str] | None = None, columns: int = 3, centred: bool = False) -> Figure:
-    """Maps (C, H, W) on one colour scale with a colour bar `label`; `centred` puts white at zero."""
+def responses(values, label: str, names: Sequence | None = None, columns: int = 3, centred: bool = False,
+              shared: bool = True) -> Figure:
+    """Maps (C, H, W) with a colour bar `label`; `centred` puts white at zero. Not `shared`: divided by each map's largest."""
     values = _array(values)
-    most = max(float(np.abs(values).max()), 1e-12)
-    fig, axes = _grid(values.shape, columns, names is not None, bar=True)
+    fig, axes = _grid(values.shape, columns, names, bar=True)
+    top = max(float(np.abs(values).max()), 1e-12) if shared else 1.0
     for ax, value in zip(axes, values):
-        shown = ax.imshow(value, cmap="RdBu_r" if centred else "cividis", vmin=-most if centred else 0, vmax=most)
+        value = value if shared else value / max(float(np.abs(value).max()), 1e-12)
+        shown = ax.imshow(value, cmap="RdBu_r" if centred else "cividis", vmin=-top if centred else 0, vmax=top)
     fig.colorbar(shown, ax=list(axes), label=label, shrink=0.8, pad=0.02)
-    return _captions(fig, axes, names)
+    return fig
 
 
 def latencies(times, bins: int = BINS, names: Sequence[str] | None = None, columns: int = 3) -> Figure:
     """Spike-time maps (C, H, W), or a list of (H, W): yellow fires first, dark blue last, grey stays silent."""
     times = [_array(each) for each in times]
-    fig, axes = _grid((len(times), *times[0].shape), columns, names is not None, bar=True)
+    fig, axes = _grid((len(times), *times[0].shape), columns, names, bar=True)
     cmap, norm = _time_colours(bins)
     for ax, each in zip(axes, times):
         shown = ax.imshow(np.ma.masked_greater_equal(each, bins), cmap=cmap, norm=norm)
     bar = fig.colorbar(shown, ax=list(axes), label="spike time (step)", shrink=0.8, pad=0.02)
     bar.set_ticks(range(0, bins, max(1, bins // 7)))
     bar.ax.minorticks_off()
-    return _captions(fig, axes, names)
+    return fig
 
 
 def features(pictures, columns: int = 10, labels: Sequence | None = None) -> Figure:
@@ -98,11 +101,11 @@ def features(pictures, columns: int = 10, labels: Sequence | None = None) -> Fig
     Each picture has its own scale, symmetric about mid-grey (zero).
     """
     pictures = _array(pictures)
-    fig, axes = _grid(pictures.shape, columns, labels is not None)
+    fig, axes = _grid(pictures.shape, columns, labels)
     for ax, picture in zip(axes, pictures):
         most = max(float(np.abs(picture).max()), 1e-12)
         ax.imshow(picture, cmap="gray", vmin=-most, vmax=most)
-    return _captions(fig, axes, labels)
+    return fig
 
 
 def filters(weight, columns: int = 10) -> Figure:
@@ -111,8 +114,8 @@ def filters(weight, columns: int = 10) -> Figure:
     One map's channels alternate on, off; red wants light, blue wants dark. One colour scale for all maps.
     """
     weight = _array(weight)
-    columns = min(columns, len(weight))
-    return responses(weight[:, 0::2].sum(1) - weight[:, 1::2].sum(1), "weight, on minus off", columns=columns, centred=True)
+    difference = weight[:, 0::2].sum(1) - weight[:, 1::2].sum(1)
+    return responses(difference, "weight, on minus off", columns=columns, centred=True)
 
 
 # --- spikes and potentials ----------------------------------------------------------------------------------------
@@ -143,10 +146,10 @@ def animate_wave(times, bins: int = BINS, names: Sequence[str] | None = None, co
     times = _array(times)
 
     def frame(step: int) -> Figure:
-        fig, axes = _grid(times.shape, columns, names is not None, most=2.2)
+        fig, axes = _grid(times.shape, columns, names, most=2.2)
         for ax, each in zip(axes, times):
             _draw_spikes(ax, each, step)
-        return _captions(fig, axes, names)
+        return fig
 
     counts = [(times == step).sum() for step in range(bins)]
     return animate([frame(step) for step in range(bins)],
@@ -209,7 +212,7 @@ def animate(frames: Iterable[Figure], captions: Sequence[str], alt: str, seconds
     It waits for the reader where the system asks for reduced motion. `alt` describes it for those who do not see it.
     """
     encoded = [_png(frame) for frame in frames]
-    name = f"wave{abs(hash(tuple(encoded))) % 10**12}"
+    name = f"wave{zlib.crc32(''.join(encoded).encode())}"
     return HTML(_PLAYER.replace("NAME", name).replace("ALT", html.escape(alt, quote=True))
                 .replace("LAST", str(len(encoded) - 1)).replace("MILLISECONDS", str(round(1000 * seconds)))
                 .replace("CAPTIONS", str(list(captions))).replace("FRAMES", str(encoded)))
@@ -222,23 +225,27 @@ def reconstruct(network, name: str, maps: Sequence[int] | None = None) -> Tensor
     """What makes the features of layer `name` ("s1", "s2", "s3") fire, as pictures (F, H, W) float32, zero for grey.
 
     S1: the sum over its channels of weight times DoG kernel, each kernel set down where the weight looks. S2: the sum
-    over S1's features of weight times S1's picture, set down at the pooling stride apart (a C cell repeats the first
-    spike of its window; every window is taken to have fired at the same place). S3: likewise from S2. Above S1 each
-    feature's mean weight is subtracted first, because a weight that all inputs share prefers none of them.
-    `maps` chooses features; sizes are 17, 21 and 45 pixels in the published network.
+    over S1's features of weight times S1's picture, at C1's stride; S3 likewise from S2. A C cell repeats a spike from
+    anywhere in its window, so the pictures are averaged over the pooling window. Above S1 each feature's median weight
+    is subtracted first: what a feature asks of most of its inputs alike says nothing about its shape. A map of S3 that
+    has hardly learned shows a regular pattern. `maps` chooses features; published sizes: 17, 22 and 50 pixels.
     """
     layers = ("s1", "s2", "s3")
     if name not in layers:
         raise ValueError(f"there is no layer {name!r}; known are {', '.join(layers)}")
-    pictures, stride = dog_kernels()[:, None], 1
-    for layer in layers[:layers.index(name) + 1]:
+    pictures, pixels = dog_kernels()[:, None], 1  # pixels: how far apart two neighbours of a layer's input look
+    for below, layer in zip((None, *layers), layers[:layers.index(name) + 1]):
         weight = network.weights[layer].detach().cpu()
         if layer == name and maps is not None:
             weight = weight[list(maps)]
-        if layer != "s1":
-            weight = weight - weight.mean(dim=(1, 2, 3), keepdim=True)
-        pictures = F.conv_transpose2d(weight, pictures, stride=stride)
-        stride *= network.layer(layer).stride
+        if below:
+            pool, stride = network.layer(below).pool, network.layer(below).stride
+            window = torch.zeros(1, 1, (pool - 1) * pixels + 1, (pool - 1) * pixels + 1)
+            window[..., ::pixels, ::pixels] = 1 / pool**2
+            pictures = F.conv_transpose2d(pictures, window)
+            pixels *= stride
+            weight = weight - weight.flatten(1).median(dim=1).values[:, None, None, None]
+        pictures = F.conv_transpose2d(weight, pictures, stride=pixels)
     return pictures[:, 0]
 
 
@@ -267,8 +274,8 @@ def learning_curve(rows, references: dict | None = None) -> Figure:
         label = str(variant) if several else {"train": "training"}.get(kind, kind)
         for _, run in part.groupby("seed") if "seed" in part else [(0, part)]:
             marker = "o" if len(run) <= 30 else None
-            ax.plot(run["epoch"], 100 * run[f"{kind}_accuracy"].astype(float), marker=marker, markersize=4, color=colour,
-                    label=label, linewidth=1.8)
+            ax.plot(run["epoch"], 100 * run[f"{kind}_accuracy"].astype(float), marker=marker, markersize=4,
+                    color=colour, label=label, linewidth=1.8)
             label = None
     for label, reference in (references or {}).items():
         colour = next(colours)
@@ -319,19 +326,19 @@ def histogram(values, xlabel: str, bins: int = 50, ylabel: str = "count") -> Fig
 
 
 def _array(values) -> np.ndarray:
-    if not isinstance(values, Tensor) and not isinstance(values, np.ndarray) and len(values) and torch.is_tensor(values[0]):
+    if isinstance(values, (list, tuple)) and values and torch.is_tensor(values[0]):
         values = torch.stack(list(values))
     array = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
     return array.astype(np.int64) if array.dtype == np.uint8 else array
 
 
-def _grid(shape: tuple[int, ...], columns: int, titled: bool, bar: bool = False, most: float = 2.5):
-    """A figure with one bare panel for each of `shape[0]` pictures (H, W), at most `most` inches wide."""
+def _grid(shape: tuple[int, ...], columns: int, names: Sequence | None, bar: bool = False, most: float = 2.5):
+    """A figure with one bare panel for each of `shape[0]` pictures (H, W), at most `most` inches wide, and names."""
     count, height, width = shape
     columns = max(1, min(columns, count))
     rows = -(-count // columns)
     size = min((WIDTH - 1.0 * bar) / columns, most)
-    fig = Figure((WIDTH, (size * height / width + 0.3 * titled) * rows + 0.15), layout="constrained")
+    fig = Figure((WIDTH, (size * height / width + 0.3 * (names is not None)) * rows + 0.15), layout="constrained")
     axes = fig.subplots(rows, columns, squeeze=False).reshape(-1)
     if count == 6 and columns == 3:  # on-centre channels above, off-centre channels below
         axes = axes.reshape(2, 3).T.reshape(-1)
@@ -340,13 +347,9 @@ def _grid(shape: tuple[int, ...], columns: int, titled: bool, bar: bool = False,
         ax.spines[:].set_visible(False)
     for ax in axes[count:]:
         ax.set_axis_off()
-    return fig, axes
-
-
-def _captions(fig: Figure, axes, names: Sequence | None) -> Figure:
     for ax, name in zip(axes, names if names is not None else ()):
         ax.set_title(str(name), pad=4)
-    return fig
+    return fig, axes[:count]
 
 
 def _time_colours(bins: int):
