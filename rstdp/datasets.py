@@ -106,7 +106,8 @@ def _mnist(root: str | os.PathLike | None) -> Dataset:
 
 
 def load_image(path: str | os.PathLike) -> Tensor:
-    """One's own picture as the network wants it: (28, 28) uint8, white on black, digit centred in 20x20.
+    """One's own picture as MNIST prepares its digits: (28, 28) uint8, white on black, 20 pixels large, centre of mass
+    in the middle.
 
     A light background is inverted. Raises DataError where the file is no readable image or shows nothing.
     """
@@ -129,6 +130,8 @@ def load_image(path: str | os.PathLike) -> Tensor:
     digit = Image.fromarray(pixels[rows.min():rows.max() + 1, columns.min():columns.max() + 1].astype(np.uint8))
     scale = 20 / max(digit.size)
     digit = digit.resize([max(1, round(side * scale)) for side in digit.size], Image.LANCZOS)
-    canvas = Image.new("L", (28, 28))
-    canvas.paste(digit, ((28 - digit.width) // 2, (28 - digit.height) // 2))
+    canvas, weight = Image.new("L", (28, 28)), np.asarray(digit, dtype=np.float64) + 1e-9
+    corner = [round(14 - float(np.average(np.arange(size) + 0.5, weights=weight.sum(axis))))
+              for size, axis in ((digit.width, 0), (digit.height, 1))]
+    canvas.paste(digit, tuple(min(max(0, at), 28 - size) for at, size in zip(corner, digit.size)))
     return torch.from_numpy(np.asarray(canvas).copy())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -108,7 +108,7 @@ class Network:
             stored = json.loads(str(data["config"]))
             stored_layers = {name: Layer(**{**stored[name], "threshold": float(stored[name]["threshold"])})
                              for name in LAYERS}
-            found = dataclasses.replace(Config(**{**stored, **stored_layers}))
+            found = Config(**{**stored, **stored_layers})
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path} holds no network of this package ({error}); train one with "
                                   "'python -m rstdp train'") from error
@@ -141,7 +141,8 @@ def write_npz(path: str | os.PathLike, compressed: bool = False, **arrays) -> No
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise OSError(error.errno, f"cannot write {path} ({error.strerror}); what was saved before is intact. Free "
                       "some space or choose another folder, then run the same command again to resume") from error
 

@@ -144,6 +144,7 @@ class Trainer:
         if self.progress.layer == len(LAYERS):  # all that was asked for then; perhaps more epochs now
             self.progress.layer = 2
         if self._remaining():
+            self._save()  # a folder that cannot be written is found now, not after the first epoch
             train = self._encoded(self.data.train_images, "encode train")
             if self.progress.layer == 0:
                 self._learn_layer("s1", train)

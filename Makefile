@@ -1,0 +1,39 @@
+# The front door. `make report` and `make test` set up everything they need in .venv.
+PRESET ?= quick
+ARGS ?=
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONPATH := $(CURDIR)
+
+.PHONY: help setup report book test clean
+
+help:
+	@echo "make report [PRESET=quick|mnist] [ARGS='--set seed=3']   run the chapters and write the replication report"
+	@echo "make book                                               build the site in _build/html"
+	@echo "make test                                               run the tests (RSTDP_DATA=folder adds those on MNIST)"
+	@echo "make clean                                              remove what make made, but for the checkpoints in report/work"
+
+setup: $(VENV)/.ready
+
+# Without CUDA on Linux, the CPU build of torch saves gigabytes: install it into .venv first (README).
+$(VENV)/.ready: requirements.txt
+	command -v $(PYTHON) >/dev/null && $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m ipykernel install --sys-prefix --name python3 >/dev/null
+	touch $@
+
+report: $(VENV)/.ready
+	$(BIN)/python report/build.py --preset $(PRESET) $(ARGS)
+
+book: $(VENV)/.ready
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@test -f _build/html/book/07-the-whole-network.html && echo "open _build/html/index.html"
+
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf $(VENV) _build report/output report/replication-report.html .pytest_cache .hypothesis .ruff_cache
+	find . -name __pycache__ -not -path "./.git/*" -prune -exec rm -rf {} +
+	@if [ -d report/work ]; then echo "kept report/work: checkpoints of runs that took long; remove it by hand"; fi

@@ -1,0 +1,145 @@
+"""Make the replication report: train what the preset names, run the chapters and the report notebook, write HTML.
+
+    python report/build.py --preset quick --set seed=3
+
+Everything lands in report/output/<preset>; the report itself is report/replication-report.html. Interrupted, the same
+command goes on: finished runs and finished chapters are kept until code, data or parameters change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import nbformat
+import papermill
+from joblib import Parallel, delayed
+from nbconvert import HTMLExporter
+from tqdm import tqdm
+
+from rstdp import experiments, provenance
+from rstdp.datasets import DataError
+
+REPORT, BOOK = ROOT / "report", ROOT / "book"
+KEYS = {"description", "experiments", "chapters"}
+
+
+class PresetError(ValueError):
+    """A preset or parameter that does not exist; the message names it and what there is."""
+
+
+def load_preset(name: str, changes: list[str]) -> dict:
+    """Read report/presets/<name>.toml and apply NAME=VALUE changes of chapter parameters. Raises PresetError."""
+    path = REPORT / "presets" / f"{name}.toml"
+    known = sorted(file.stem for file in path.parent.glob("*.toml"))
+    if not path.exists():
+        raise PresetError(f"unknown preset {name!r}; known are {', '.join(known)}")
+    preset = tomllib.loads(path.read_text())
+    for key in preset.keys() - KEYS:
+        raise PresetError(f"{path.name}: unknown key {key!r}; known are {', '.join(sorted(KEYS))}")
+    parameters = preset.setdefault("chapters", {})
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise PresetError(f"--set takes NAME=VALUE, got {change!r}")
+        try:
+            parameters[key] = json.loads(value)
+        except json.JSONDecodeError:
+            parameters[key] = value
+    accepted = {key for chapter in chapters() for key in parameters_of(chapter)}
+    for key in parameters.keys() - accepted:
+        raise PresetError(f"unknown parameter {key!r}: no chapter has it; known are {', '.join(sorted(accepted))}")
+    for experiment in preset["experiments"]:
+        experiments.load(experiment)
+    return preset
+
+
+def chapters() -> list[Path]:
+    return sorted(BOOK.glob("[0-9]*.ipynb"))
+
+
+def parameters_of(chapter: Path) -> set[str]:
+    """The names in a notebook's parameters cell."""
+    return set(papermill.inspect_notebook(str(chapter)))
+
+
+def run_notebook(source: Path, target: Path, parameters: dict) -> float:
+    """Execute one notebook with papermill; keep an earlier execution of the same source, code and parameters."""
+    key = hashlib.sha256(json.dumps([source.read_text(), provenance.code_digest(), parameters]).encode()).hexdigest()
+    if target.exists():
+        made = nbformat.read(target, 4).metadata.get("rstdp", {})
+        if made.get("key") == key:
+            return made["seconds"]
+    started, partial = time.perf_counter(), target.with_suffix(".partial.ipynb")
+    papermill.execute_notebook(str(source), str(partial), parameters, cwd=str(source.parent), progress_bar=False,
+                               kernel_name="python3")
+    notebook, seconds = nbformat.read(partial, 4), time.perf_counter() - started
+    notebook.metadata["rstdp"] = {"key": key, "seconds": round(seconds, 1)}
+    nbformat.write(notebook, target)
+    partial.unlink()
+    return seconds
+
+
+def build(preset_name: str, changes: list[str], jobs: int) -> Path:
+    """Make the whole report; returns the path of the HTML file."""
+    preset = load_preset(preset_name, changes)
+    output = REPORT / "output" / preset_name
+    output.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    for name in preset["experiments"]:
+        chosen = experiments.load(name)
+        print(f"training {name}: {len(chosen.runs())} runs", flush=True)
+        experiments.run(chosen, output / "results" / name, REPORT / "work" / name, jobs)
+    tasks = [delayed(run_notebook)(chapter, output / chapter.name, {
+        key: value for key, value in preset["chapters"].items() if key in parameters_of(chapter)})
+        for chapter in chapters()]
+    done = Parallel(n_jobs=jobs, return_as="generator")(tasks)
+    times = {}
+    for chapter in (bar := tqdm(chapters(), desc="chapters", unit="chapter")):
+        bar.set_postfix_str(chapter.stem)
+        times[chapter.stem] = round(next(done), 1)
+    (output / "chapters.json").write_text(json.dumps(provenance.describe(
+        preset=preset_name, parameters=preset["chapters"], seconds=times), indent=1))
+    print("writing the report", flush=True)
+    executed = output / "replication-report.ipynb"
+    papermill.execute_notebook(str(REPORT / "replication-report.ipynb"), str(executed), {
+        "preset": preset_name, "results": str(output / "results")}, cwd=str(REPORT), progress_bar=False)
+    html, _ = HTMLExporter(exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True,
+                           embed_images=True).from_filename(str(executed))
+    target = REPORT / "replication-report.html"
+    target.write_text(html)
+    print(f"done in {time.perf_counter() - started:.0f} s\nexecuted chapters: {output}\nreport: {target}")
+    return target
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", default="quick", help="a file in report/presets (default: quick)")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
+                        help="change a parameter of the chapters; may be repeated")
+    parser.add_argument("--jobs", type=int, default=-1, help="processes at a time (default: one a core)")
+    options = parser.parse_args(arguments)
+    try:
+        build(options.preset, options.changes, options.jobs)
+    except (ValueError, DataError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except papermill.PapermillExecutionError as error:
+        print(f"error: a notebook stopped in cell {error.exec_count}: {error.ename}: {error.evalue}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

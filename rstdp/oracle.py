@@ -1,0 +1,95 @@
+"""Run SpykeTorch itself, where it can be imported, and record what it does in the form of the golden values.
+
+SpykeTorch (https://github.com/miladmozafari/SpykeTorch, GPL-3) is no part of this package and not required.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+
+import torch
+from torch import Tensor
+
+from ._compat import import_torchvision
+from .agreement import GOLDEN_LAYERS
+from .config import SPYKETORCH
+from .encoding import DOG_SCALES, first_spike
+
+
+def available() -> bool:
+    """Whether the package SpykeTorch can be imported here."""
+    return importlib.util.find_spec("SpykeTorch") is not None
+
+
+def record(images: Tensor, labels: Tensor, seed: int = 0, passes: tuple[int, int, int] = (2, 3, 3),
+           batch: int = 50) -> dict[str, Tensor]:
+    """Let SpykeTorch learn on images (N, 28, 28) uint8 with the small network of the golden values.
+
+    passes: over the images for S1, S2 and S3. Returns spike times, winners and weights under the keys of the golden
+    file. Raises ImportError where SpykeTorch is not installed.
+    """
+    import_torchvision()
+    from SpykeTorch import functional as sf
+    from SpykeTorch import snn, utils
+
+    bins, found = SPYKETORCH.bins, {"images": images, "labels": labels}
+    kernels = [utils.DoGKernel(window, *sigmas) for window, s1, s2 in DOG_SCALES for sigmas in ((s1, s2), (s2, s1))]
+    dog, latency = utils.Filter(kernels, padding=6, thresholds=50), utils.Intensity2Latency(bins)
+    waves = []
+    for image in images:
+        response = sf.local_normalization(dog(image[None, None].float() / 255 * 255), 8)
+        waves.append(latency(response).sign().float())
+    found["spike_times"] = torch.stack([_times(wave) for wave in waves])
+
+    torch.manual_seed(seed)
+    for name, count in (("s1", passes[0]), ("s2", passes[1])):
+        spec = GOLDEN_LAYERS[name]
+        conv = snn.Convolution(waves[0].shape[1], spec.maps, spec.window, spec.mean, spec.std)
+        found[f"w{name[1]}_init"] = conv.weight.detach().clone()
+        rule = snn.STDP(conv, (spec.plus, spec.minus))
+        pads, plus, winners = (spec.padding,) * 4, torch.tensor(spec.plus), []
+        for step in range(count * len(waves)):
+            if (step + 1) % spec.double_every == 0:
+                plus = (plus * 2).clamp(max=spec.plus_limit)
+                rule.update_all_learning_rate(plus.item(), (plus * -0.75).item())
+            wave = sf.pad(waves[step % len(waves)], pads)
+            potentials = sf.pointwise_inhibition(sf.fire(conv(wave), spec.threshold, True)[1])
+            spikes = potentials.sign()
+            chosen = sf.get_k_winners(potentials, spec.winners, spec.radius, spikes)
+            rule(wave, potentials, spikes, chosen)
+            winners.append(chosen + [(-1, -1, -1)] * (spec.winners - len(chosen)))
+        found[f"{name}_winners"], found[f"w{name[1]}"] = torch.tensor(winners), conv.weight.detach().clone()
+        waves = [sf.pooling(sf.fire(conv(sf.pad(wave, pads)), spec.threshold), spec.pool, spec.stride) for wave in waves]
+        found[f"c{name[1]}_times"] = torch.stack([_times(wave) for wave in waves])
+
+    _record_s3(found, waves, labels, passes[2], batch, snn, sf)
+    return found
+
+
+def _record_s3(found: dict[str, Tensor], waves: list[Tensor], labels: Tensor, passes: int, batch: int, snn, sf) -> None:
+    config, maps = SPYKETORCH, 20
+    conv = snn.Convolution(waves[0].shape[1], maps, 5, config.s3.mean, config.s3.std)
+    found["w3_init"] = conv.weight.detach().clone()
+    reward = snn.STDP(conv, (config.reward_plus, config.reward_minus), False, config.low, config.high)
+    punish = snn.STDP(conv, (config.punish_minus, config.punish_plus), False, config.low, config.high)
+    winners, hits, misses = [], 0, 0
+    for step in range(passes * len(waves)):
+        wave = sf.pad(waves[step % len(waves)], (2, 2, 2, 2))
+        potentials = conv(wave)
+        spikes, potentials = sf.fire(potentials, None, True)
+        chosen = sf.get_k_winners(potentials, 1, 0, spikes)
+        winners.append(chosen[0] if chosen else (-1, -1, -1))
+        if chosen:
+            hit = chosen[0][0] // (maps // config.classes) == int(labels[step % len(waves)])
+            hits, misses = hits + hit, misses + (not hit)
+            (reward if hit else punish)(wave, potentials, spikes, chosen)
+        if (step + 1) % batch == 0:
+            reward.update_all_learning_rate(config.reward_plus * misses / batch, config.reward_minus * misses / batch)
+            punish.update_all_learning_rate(config.punish_minus * hits / batch, config.punish_plus * hits / batch)
+            hits = misses = 0
+    found["s3_winners"], found["w3"] = torch.tensor(winners), conv.weight.detach().clone()
+
+
+def _times(wave: Tensor) -> Tensor:
+    """SpykeTorch's cumulative wave (bins, C, H, W) -> spike times (C, H, W)."""
+    return first_spike(wave)

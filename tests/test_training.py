@@ -1,0 +1,251 @@
+"""Runs: interrupt and resume, checkpoints, damaged input. What was computed is never lost."""
+
+import errno
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from rstdp import datasets, experiments, network, training
+from rstdp.network import CheckpointError, Network, load_pretrained
+from rstdp.training import Trainer
+
+
+@pytest.fixture(scope="module")
+def data(digits):
+    return digits.subset(120, 40)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(data, small, tmp_path_factory):
+    trainer = Trainer(small, data, seed=3, folder=tmp_path_factory.mktemp("whole"), validation=20, quiet=True)
+    return trainer.run(), trainer.rows
+
+
+class Kill(BaseException):
+    """Stands for a killed process: nothing in the package catches it."""
+
+
+def without_seconds(rows):
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+@pytest.mark.parametrize("phase, calls", [("learn_stdp", 1), ("learn_stdp", 2), ("learn_stdp", 4), ("learn_rstdp", 1),
+                                          ("learn_rstdp", 3), ("accuracy", 3)])
+def test_killed_in_every_phase_and_resumed_to_the_same_bits(phase, calls, data, small, uninterrupted, tmp_path, monkeypatch):
+    real, count = getattr(training, phase), [0]
+
+    def dying(*arguments, **options):
+        count[0] += 1
+        if count[0] == calls:
+            raise Kill
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(training, phase, dying)
+    with pytest.raises(Kill):
+        Trainer(small, data, seed=3, folder=tmp_path, validation=20, quiet=True).run()
+    monkeypatch.undo()
+    resumed = Trainer(small, data, seed=3, folder=tmp_path, validation=20, quiet=True)
+    assert calls == 1 and phase == "learn_stdp" or resumed.progress.layer + resumed.progress.epoch > 0
+    resumed.run()
+    whole, rows = uninterrupted
+    for name, weight in whole.weights.items():
+        assert torch.equal(weight, resumed.network.weights[name]), name
+    assert without_seconds(resumed.rows) == without_seconds(rows)
+
+
+def test_the_same_seed_repeats_and_another_does_not(data, small, uninterrupted):
+    again = Trainer(small, data, seed=3, validation=20, quiet=True).run()
+    other = Trainer(small, data, seed=4, validation=20, quiet=True).run()
+    assert all(torch.equal(again.weights[name], uninterrupted[0].weights[name]) for name in again.weights)
+    assert not torch.equal(other.weights["s3"], again.weights["s3"])
+
+
+def test_more_epochs_continue_a_finished_run(data, small, uninterrupted, tmp_path):
+    Trainer(small.replace({"s3.epochs": 1}), data, 3, tmp_path, 20, quiet=True).run()
+    longer = Trainer(small, data, 3, tmp_path, 20, quiet=True)
+    assert len(longer.rows) == 1
+    assert torch.equal(longer.run().weights["s3"], uninterrupted[0].weights["s3"])
+
+
+def test_what_a_run_writes(data, small, tmp_path):
+    trainer = Trainer(small, data, folder=tmp_path, tensorboard=True, variant="mine", quiet=True)
+    trainer.run()
+    lines = (tmp_path / "accuracy.csv").read_text().splitlines()
+    assert lines[0] == "variant,seed,epoch,train_accuracy,validation_accuracy,test_accuracy,silent,seconds"
+    assert len(lines) == 1 + small.s3.epochs and lines[1].startswith("mine,0,1,0.")
+    assert list((tmp_path / "tensorboard").glob("events*"))
+    loaded = Network.load(tmp_path / "weights.npz")
+    assert loaded.config.digest() == small.digest()
+    assert torch.equal(loaded.classify(data.test_images), trainer.network.classify(data.test_images))
+
+
+def test_training_keeps_weights_in_bounds_and_learns(trained, digits):
+    for name, low, high in (("s1", 0, 1), ("s2", 0, 1), ("s3", 0.2, np.float32(0.8))):
+        assert low <= float(trained.weights[name].min()) <= float(trained.weights[name].max()) <= high
+    part = digits.subset(300, 60)
+    right = (trained.classify(part.train_images) == part.train_labels).double().mean()
+    assert right > 0.3  # chance is 0.1
+
+
+# --- checkpoints and files that do not fit ---
+
+
+def test_a_checkpoint_of_another_configuration_seed_or_data(data, small, tmp_path):
+    Trainer(small.replace({"s3.epochs": 1}), data, folder=tmp_path, quiet=True).run()
+    before = (tmp_path / "checkpoint.npz").read_bytes()
+    for arguments, message in (((small.replace({"s2.threshold": 5}), data, 0), "another configuration"),
+                               ((small, data, 1), "another seed"), ((small, data.subset(100), 0), "another data")):
+        with pytest.raises(CheckpointError, match=message):
+            Trainer(*arguments, folder=tmp_path, quiet=True)
+    assert (tmp_path / "checkpoint.npz").read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_named(data, small, tmp_path):
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK not a zip")
+    with pytest.raises(CheckpointError, match="checkpoint.npz is not a readable"):
+        Trainer(small, data, folder=tmp_path, quiet=True)
+    with pytest.raises(CheckpointError, match="does not exist"):
+        Network.load(tmp_path / "nothing.npz")
+    np.savez(tmp_path / "other.npz", x=1)
+    with pytest.raises(CheckpointError, match="holds no network"):
+        Network.load(tmp_path / "other.npz")
+    with pytest.raises(CheckpointError, match="known are.*mnist"):
+        load_pretrained("minst")
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(data, small, tmp_path, monkeypatch):
+    one = small.replace({"s3.epochs": 1})
+    Trainer(one, data, folder=tmp_path, quiet=True).run()
+    before = (tmp_path / "checkpoint.npz").read_bytes()
+
+    def full(file, **arrays):
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(network.np, "savez", full)
+    with pytest.raises(OSError, match="cannot write .*No space left.*intact"):
+        Trainer(small, data, folder=tmp_path, quiet=True).run()
+    assert (tmp_path / "checkpoint.npz").read_bytes() == before
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_an_unwritable_folder(data, small, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OSError, match="cannot write"):
+        Trainer(small, data, folder=tmp_path / "file" / "run", quiet=True).run()
+
+
+# --- configurations and experiments ---
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"s2.treshold": 3}, "did you mean 's2.threshold'"), ({"s9.maps": 3}, "unknown parameter"),
+    ({"s1.maps": "many"}, "type int"), ({"s1.maps": 1.5}, "type int"), ({"s1.ceil": "maybe"}, "type bool"),
+    ({"name": "x"}, "unknown parameter")])
+def test_unknown_parameters_are_named(small, changes, message):
+    with pytest.raises(ValueError, match=message):
+        small.replace(changes)
+
+
+def test_parameters_are_converted(small):
+    changed = small.replace({"s1.ceil": "true", "s3.threshold": "inf", "bins": "30"})
+    assert changed.s1.ceil is True and changed.s3.threshold == float("inf") and changed.bins == 30
+    json.dumps(changed.to_dict(), allow_nan=False)
+    assert changed.digest() != small.digest() == small.replace({"s3.epochs": 99}).digest()
+
+
+def test_an_experiment_from_a_file(tmp_path):
+    file = tmp_path / "tiny.toml"
+    file.write_text('dataset = "digits"\ntrain = 60\ntest = 20\nseeds = [0, 1]\n[variants.a]\n"s1.maps" = 4\n'
+                    '"s2.maps" = 6\n"s3.maps" = 10\n"s1.epochs" = 1\n"s2.epochs" = 1\n"s3.epochs" = 2\n')
+    chosen = experiments.load(str(file))
+    results = experiments.run(chosen, tmp_path / "results", tmp_path / "work", jobs=2, quiet=True)
+    text = (results / "accuracy.csv").read_text()
+    assert text.count("\n") == 5 and "a,1,2," in text
+    facts = json.loads((results / "provenance.json").read_text())
+    assert facts["complete"] and facts["data_md5"] and facts["versions"]["torch"] and len(facts["runs"]) == 2
+    assert Network.load(results / "a-1.npz").seed == 1
+    experiments.run(chosen, results, tmp_path / "work", jobs=1, quiet=True)
+    assert (results / "accuracy.csv").read_text() == text
+
+
+@pytest.mark.parametrize("text, message", [
+    ('datset = "digits"\n[variants.a]', "unknown key 'datset'"), ("[variants.a]\nconfig = 'x'", "unknown configuration"),
+    ("[variants.a]\n's1.mapz' = 3", "s1.mapz"), ("seeds = [0]", "nothing to train"), ("seeds = ", "not valid TOML")])
+def test_a_wrong_experiment_file(tmp_path, text, message):
+    (tmp_path / "x.toml").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        experiments.load(str(tmp_path / "x.toml"))
+    with pytest.raises(ValueError, match="unknown experiment"):
+        experiments.load("no-such-experiment")
+
+
+# --- data ---
+
+
+def test_digits_are_the_images_of_the_golden_values(digits, golden):
+    assert torch.equal(digits.train_images[:300], golden["images"])
+    assert len(digits.train_images) == 1437 and len(digits.test_images) == 360
+
+
+def test_mnist_is_read_from_the_local_copy(mnist):
+    assert mnist.train_images.shape == (60000, 28, 28) and mnist.test_labels.bincount().tolist()[0] == 980
+
+
+def test_a_truncated_idx_file(mnist, tmp_path):
+    import os
+
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in os.listdir(os.environ["RSTDP_DATA"] + "/MNIST/raw"):
+        if name.endswith("ubyte"):
+            os.symlink(os.path.abspath(os.environ["RSTDP_DATA"] + "/MNIST/raw/" + name), raw / name)
+    labels = raw / "t10k-labels-idx1-ubyte"
+    whole = labels.read_bytes()
+    labels.unlink()
+    labels.write_bytes(whole[:5000])
+    with pytest.raises(datasets.DataError, match="t10k-labels.* has 5000 bytes, 10008 were expected"):
+        datasets.load("mnist", tmp_path)
+
+
+def test_missing_or_unknown_data(tmp_path, digits):
+    with pytest.raises(datasets.DataError, match="train-images.* is missing.*'digits'"):
+        datasets.load("mnist", tmp_path)
+    with pytest.raises(ValueError, match="known are digits, mnist"):
+        datasets.load("minst")
+    with pytest.raises(ValueError, match="1437 train images, 2000"):
+        digits.subset(2000)
+    with pytest.raises(ValueError, match="hold out"):
+        digits.split(1437)
+
+
+@pytest.mark.parametrize("dark_on_light", [True, False])
+def test_ones_own_image(tmp_path, dark_on_light):
+    from PIL import Image
+
+    pixels = np.full((90, 60), 255 if dark_on_light else 0, np.uint8)
+    pixels[10:80, 25:35] = 0 if dark_on_light else 255
+    Image.fromarray(pixels).save(tmp_path / "one.png")
+    image = datasets.load_image(tmp_path / "one.png")
+    assert image.shape == (28, 28) and image.dtype == torch.uint8
+    assert image[14, 14] > 200 and image[0].max() == 0 and (image.max(1).values > 64).sum() == 20
+
+
+def test_an_unreadable_image(tmp_path):
+    (tmp_path / "text.png").write_text("hello")
+    with pytest.raises(datasets.DataError, match="cannot be read as an image"):
+        datasets.load_image(tmp_path / "text.png")
+    with pytest.raises(datasets.DataError, match="does not exist"):
+        datasets.load_image(tmp_path / "none.png")
+    from PIL import Image
+
+    Image.new("RGB", (5, 5), "white").save(tmp_path / "white.png")
+    with pytest.raises(datasets.DataError, match="one colour"):
+        datasets.load_image(tmp_path / "white.png")
+    shutil.copy(tmp_path / "white.png", tmp_path / "cut.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "white.png").read_bytes()[:40])
+    with pytest.raises(datasets.DataError, match="cannot be read"):
+        datasets.load_image(tmp_path / "cut.png")
