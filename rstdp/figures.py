@@ -7,12 +7,8 @@ first. Spike times are integers 0..bins-1, and `bins` for a neuron that stays si
 
 from __future__ import annotations
 
-import base64
-import html
-import io
 import itertools
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -23,10 +19,10 @@ from IPython.display import HTML
 from matplotlib import colormaps
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Tensor
 
 from .encoding import BINS, dog_kernels
+from .player import animate
 
 WIDTH = 8.0  #: inches; all figures have it, so their letters have one size on the page
 COLOURS = list(sns.color_palette("colorblind").as_hex())
@@ -71,7 +67,7 @@ def images(pictures, labels: Sequence | None = None, columns: int = 8, cmap: str
 
 def responses(values, label: str, names: Sequence | None = None, columns: int = 3, centred: bool = False,
               shared: bool = True) -> Figure:
-    """Maps (C, H, W) with a colour bar `label`; `centred` puts white at zero. Not `shared`: divided by each map's largest."""
+    """Maps (C, H, W) with a colour bar `label`; `centred` puts white at zero. Not `shared`: by each's largest."""
     values = _array(values)
     fig, axes = _grid(values.shape, columns, names, bar=True)
     top = max(float(np.abs(values).max()), 1e-12) if shared else 1.0
@@ -178,19 +174,22 @@ def raster(times, bins: int = BINS, most: int = 400) -> Figure:
 
 def potentials(potentials, threshold: float, times=None, names: Sequence[str] | None = None, until: int | None = None,
                ylabel: str = "potential $V$ (weight units)") -> Figure:
-    """Potentials (T, n) over time, the threshold, and a mark where a neuron fires (times (n,), T for silent).
+    """Potentials (T, n) over time, the threshold, and a mark where a neuron fires: times (n,), or spikes (T, n) 0 or 1.
 
     `until` draws only the steps up to it, on the axes of the whole, for an animation.
     """
     values = _array(potentials).reshape(len(potentials), -1)
     last = len(values) - 1 if until is None else until
+    marks = _array([] if times is None else times)
+    fires = marks > 0 if marks.ndim == 2 else np.arange(len(values))[:, None] == (marks if marks.size else -1)
+    fires = np.broadcast_to(fires, values.shape)
     names = names or [f"neuron {index}" for index in range(values.shape[1])]
     fig = Figure((WIDTH, 3.8), layout="constrained")
     ax = fig.subplots()
     for index, (line, name) in enumerate(zip(values.T, names)):
         colour = COLOURS[index % len(COLOURS)]
         ax.plot(range(last + 1), line[:last + 1], "o-", color=colour, markersize=4.5, label=name)
-        if times is not None and (step := int(_array(times)[index])) <= last:
+        for step in fires[:last + 1, index].nonzero()[0]:
             ax.plot(step, line[step], "*", color=colour, markersize=19, markeredgecolor="black", zorder=5)
     top = float(values.max())
     if np.isfinite(threshold):
@@ -204,18 +203,6 @@ def potentials(potentials, threshold: float, times=None, names: Sequence[str] | 
     ax.set_xticks(range(0, len(values), max(1, len(values) // 15)))
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
-
-
-def animate(frames: Iterable[Figure], captions: Sequence[str], alt: str, seconds: float = 0.5) -> HTML:
-    """Figures as an animation with a play button and a slider, self-contained and small; plays in a loop.
-
-    It waits for the reader where the system asks for reduced motion. `alt` describes it for those who do not see it.
-    """
-    encoded = [_png(frame) for frame in frames]
-    name = f"wave{zlib.crc32(''.join(encoded).encode())}"
-    return HTML(_PLAYER.replace("NAME", name).replace("ALT", html.escape(alt, quote=True))
-                .replace("LAST", str(len(encoded) - 1)).replace("MILLISECONDS", str(round(1000 * seconds)))
-                .replace("CAPTIONS", str(list(captions))).replace("FRAMES", str(encoded)))
 
 
 # --- features seen through the layers below -----------------------------------------------------------------------
@@ -337,8 +324,9 @@ def _grid(shape: tuple[int, ...], columns: int, names: Sequence | None, bar: boo
     count, height, width = shape
     columns = max(1, min(columns, count))
     rows = -(-count // columns)
-    size = min((WIDTH - 1.0 * bar) / columns, most)
-    fig = Figure((WIDTH, (size * height / width + 0.3 * (names is not None)) * rows + 0.15), layout="constrained")
+    lines = 0 if names is None else 1 + max((str(name).count("\n") for name in names), default=0)
+    size = min(0.98 * (WIDTH - 1.1 * bar) / columns - 0.08, most)
+    fig = Figure((WIDTH, (size * height / width + 0.08 + 0.2 * lines) * rows + 0.04), layout="constrained")
     axes = fig.subplots(rows, columns, squeeze=False).reshape(-1)
     if count == 6 and columns == 3:  # on-centre channels above, off-centre channels below
         axes = axes.reshape(2, 3).T.reshape(-1)
@@ -363,33 +351,3 @@ def _draw_spikes(ax, times: np.ndarray, step: int) -> None:
     ax.imshow(state, cmap=ListedColormap(["#f2f2f2", "#9ecae1", "#08306b"]), vmin=0, vmax=2)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
-
-
-def _png(fig: Figure, dpi: int = 100) -> str:
-    """A figure as a small PNG (64 colours), base64."""
-    raw, small = io.BytesIO(), io.BytesIO()
-    fig.savefig(raw, format="png", dpi=dpi, facecolor="white")
-    Image.open(raw).convert("RGB").quantize(64).save(small, "PNG", optimize=True)
-    return base64.b64encode(small.getvalue()).decode()
-
-
-_PLAYER = """<figure id="NAME" style="background:#fff;color:#222;margin:0;text-align:center">
-<img alt="ALT" style="max-width:100%;background:#fff">
-<figcaption style="display:flex;gap:.7em;align-items:center;justify-content:center;padding:.3em;flex-wrap:wrap">
-<button type="button" style="width:5.5em;padding:.2em">Pause</button>
-<input type="range" min="0" max="LAST" value="0" aria-label="time step" style="width:40%">
-<output style="min-width:11em;text-align:left;font-variant-numeric:tabular-nums"></output></figcaption>
-<script>(() => {
-  const root = document.getElementById("NAME"), frames = FRAMES, captions = CAPTIONS;
-  const [image, button, slider, text] = ["img", "button", "input", "output"].map(tag => root.querySelector(tag));
-  let timer = null;
-  const show = step => { image.src = "data:image/png;base64," + frames[step]; slider.value = step;
-    text.value = captions[step]; slider.setAttribute("aria-valuetext", captions[step]); };
-  const stop = () => { clearInterval(timer); timer = null; button.textContent = "Play"; };
-  const play = () => { timer = setInterval(() => show((+slider.value + 1) % frames.length), MILLISECONDS);
-    button.textContent = "Pause"; };
-  button.onclick = () => timer ? stop() : play();
-  slider.oninput = () => { stop(); show(+slider.value); };
-  show(0);
-  matchMedia("(prefers-reduced-motion: reduce)").matches ? stop() : play();
-})();</script></figure>"""

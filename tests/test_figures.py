@@ -17,6 +17,7 @@ from rstdp.network import Network
 TIMES = torch.tensor([[[0, 1], [2, 3]], [[3, 3], [1, 0]]], dtype=torch.uint8)  # 3 is silent
 PICTURES = torch.arange(32).reshape(2, 4, 4)
 ROWS = [("a", seed, epoch, 0.5, None, 0.4 + 0.1 * epoch, 0.0, 1.0) for seed in (0, 1) for epoch in (0, 1)]
+POTENTIAL = {"time step $t$", "potential $V$ (weight units)"}
 TINY = SPYKETORCH.replace({"s1.maps": 2, "s2.maps": 3, "s3.maps": 10})
 
 
@@ -33,15 +34,16 @@ def labelled(figure):
     (lambda: figures.spike_wave(TIMES, bins=3, steps=(0, 2)), {"step 0", "step 2"}),
     (lambda: figures.raster(TIMES, bins=3, most=4), {"neuron", "spikes", "time step"}),
     (lambda: figures.raster(torch.full((5,), 3), bins=3), {"neuron", "spikes", "time step"}),
-    (lambda: figures.potentials(torch.ones(3, 2).cumsum(0), 1.5, [1, 3]), {"time step $t$", "potential $V$ (weight units)"}),
-    (lambda: figures.potentials(torch.ones(3, 1), math.inf, until=1), {"time step $t$", "potential $V$ (weight units)"}),
+    (lambda: figures.potentials(torch.ones(3, 2).cumsum(0), 1.5, [1, 3]), POTENTIAL),
+    (lambda: figures.potentials(torch.ones(3, 2), 0.5, torch.eye(3)[:, :2]), POTENTIAL),
+    (lambda: figures.potentials(torch.ones(3, 1), math.inf, until=1), POTENTIAL),
     (lambda: figures.filters(torch.rand(3, 6, 5, 5)), {"weight, on minus off"}),
     (lambda: figures.features(torch.zeros(3, 5, 5), columns=2), set()),
     (lambda: figures.learning_curve(ROWS, {"other": 0.6}), {"epoch", "accuracy (%)"}),
     (lambda: figures.learning_curve([{"epoch": 0, "train_accuracy": 0.5}]), {"epoch", "accuracy (%)"}),
     (lambda: figures.learning_curve(ROWS + [("b", *row[1:]) for row in ROWS], {
         "recorded": pd.DataFrame({"epoch": [0, 1], "test_accuracy": [0.3, 0.4]})}), {"epoch", "test accuracy (%)"}),
-    (lambda: figures.confusion([0, 1, 2], [0, -1, 1], classes=3), {"decision", "label", "share of the label's images (%)"}),
+    (lambda: figures.confusion([0, 1, 2], [0, -1, 1], classes=3), {"decision", "label"}),
     (lambda: figures.histogram(torch.rand(4, 4), "weight"), {"weight", "count"}),
 ])
 def test_figure(figure, labels):
