@@ -50,8 +50,8 @@ def draw(network: Network, image: torch.Tensor, maps: list[int]) -> Figure:
     """The digit, its spike times, S1's filters, and the feature of one S3 map for each class."""
     bins = network.config.bins
     times = network.encode(image[None])[0].numpy().astype(int)
-    fig = Figure((10, 6.4), layout="constrained", dpi=160, facecolor="white")
-    upper, lower = fig.subfigures(2, 1, height_ratios=(3, 2.7))
+    fig = Figure((10, 5), layout="constrained", dpi=160, facecolor="white")
+    upper, lower = fig.subfigures(2, 1, height_ratios=(3.5, 1.4))
     left, middle, right = upper.subfigures(1, 3, width_ratios=(1.55, 2.75, 2.7))
 
     panel(left, 1, 1, "an image")[0].imshow(image, cmap="gray", vmin=0, vmax=255)
@@ -63,14 +63,16 @@ def draw(network: Network, image: torch.Tensor, maps: list[int]) -> Figure:
     bar = middle.colorbar(shown, ax=list(axes), location="bottom", shrink=0.8, aspect=30, pad=0.03,
                           label="spike time (step), grey: silent")
     bar.outline.set_visible(False)
+    bar.set_ticks(range(0, bins, 2))
+    bar.ax.minorticks_off()
 
-    edges = figures.reconstruct(network, "s1").numpy()
+    edges = figures.reconstruct(network, "s1")[:, 3:-3, 3:-3].numpy()  # the widest kernel's rim is even grey
     for ax, edge in zip(panel(right, 5, 6, "S1 learns edges without labels"), edges):
         ax.imshow(edge, cmap="gray", vmin=-abs(edge).max(), vmax=abs(edge).max())
 
     heading = "S3 learns digits from reward and punishment: the map that decides most often for each class"
     digits = figures.reconstruct(network, "s3", maps).numpy()
-    for ax, digit in zip(panel(lower, 2, 5, heading), digits):
+    for ax, digit in zip(panel(lower, 1, network.config.classes, heading), digits):
         ax.imshow(digit, cmap="gray", vmin=-abs(digit).max(), vmax=abs(digit).max())
     return fig
 

@@ -1,4 +1,4 @@
-"""A Sphinx extension: launch buttons that lead to the repository the book is built from, and quiet progress bars.
+"""A Sphinx extension: launch buttons that lead to the repository the book is built from.
 
 Colab can open a notebook that lies on GitHub. Where the book is built from a GitHub repository, each chapter gets
 a button to its notebook there; elsewhere it gets none, because there is nothing that the button could open.
@@ -46,7 +46,6 @@ def repository(environment: Mapping[str, str], folder: Path) -> tuple[str, str] 
 
 def configure(app, config) -> None:
     """Set the theme's options before the theme reads them."""
-    os.environ.setdefault("TQDM_DISABLE", "1")  # the chapters' kernels inherit it; a page has no use for a stopped bar
     found = repository(os.environ, Path(app.srcdir))
     options = config.html_theme_options
     if found is None:
