@@ -113,7 +113,7 @@ def build(preset_name: str, changes: list[str], jobs: int) -> Path:
     papermill.execute_notebook(str(REPORT / "replication-report.ipynb"), str(executed), {
         "preset": preset_name, "results": str(output / "results")}, cwd=str(REPORT), progress_bar=False)
     html, _ = HTMLExporter(exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True,
-                           embed_images=True).from_filename(str(executed))
+                           embed_images=True, mathjax_url="", require_js_url="").from_filename(str(executed))
     target = REPORT / "replication-report.html"
     target.write_text(html)
     print(f"done in {time.perf_counter() - started:.0f} s\nexecuted chapters: {output}\nreport: {target}")

@@ -1,0 +1,23 @@
+"""Every chapter alone, in a fresh kernel, with its default parameters, within two minutes."""
+
+import time
+from pathlib import Path
+
+import papermill
+import pytest
+
+BOOK = Path(__file__).parent.parent / "book"
+CHAPTERS = sorted(BOOK.glob("[0-9]*.ipynb"))
+
+
+def test_all_chapters_are_there():
+    assert [chapter.name[:2] for chapter in CHAPTERS] == [f"{number:02d}" for number in range(1, len(CHAPTERS) + 1)]
+    assert len(CHAPTERS) >= 7
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
+def test_chapter(chapter, tmp_path):
+    started = time.perf_counter()
+    papermill.execute_notebook(str(chapter), str(tmp_path / chapter.name), cwd=str(BOOK), progress_bar=False,
+                               kernel_name="python3")
+    assert time.perf_counter() - started < 120
