@@ -9,7 +9,8 @@ from pathlib import Path
 
 from . import datasets, experiments
 from .config import CONFIGS, get_config, parameter_names
-from .network import SILENT, CheckpointError, Network, load_pretrained
+from .files import CheckpointError
+from .network import SILENT, Network, load_pretrained
 from .training import Trainer
 
 EXAMPLES = """examples:

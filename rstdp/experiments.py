@@ -96,14 +96,18 @@ def run(experiment: Experiment, results: Path | None = None, work: Path | None =
 def _one(experiment: Experiment, variant: str, seed: int, folder: Path, quiet: bool) -> tuple[str, int]:
     torch.set_num_threads(1)  # the runs share the cores between them
     data = datasets.load(experiment.dataset).subset(experiment.train, experiment.test)
-    started = time.perf_counter()
     trainer = Trainer(experiment.variants[variant], data, seed, folder, experiment.validation, variant, quiet=quiet)
-    epochs = len(trainer.rows)
+    if trainer.finished and (folder / "run.json").exists():
+        return variant, seed
+    sessions = folder / "sessions.json"  # a resumed run may have seen several versions of the code
+    earlier = json.loads(sessions.read_text()) if sessions.exists() else []
+    earlier.append(provenance.describe(from_epoch=len(trainer.rows)))
+    folder.mkdir(parents=True, exist_ok=True)
+    sessions.write_text(json.dumps(earlier, indent=1))
+    started = time.perf_counter()
     trainer.run()
-    facts = provenance.describe(variant=variant, seed=seed, seconds=round(time.perf_counter() - started, 1),
-                                resumed_from_epoch=epochs)
-    if not (folder / "run.json").exists() or epochs < len(trainer.rows):
-        (folder / "run.json").write_text(json.dumps(facts, indent=1))
+    facts = {"variant": variant, "seed": seed, "seconds": round(time.perf_counter() - started, 1), "sessions": earlier}
+    (folder / "run.json").write_text(json.dumps(facts, indent=1))
     return variant, seed
 
 

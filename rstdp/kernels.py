@@ -1,4 +1,4 @@
-"""The fast path: spiking convolution and learning directly on spike times, compiled with numba.
+"""The fast path of S1 and S2: convolution and learning directly on spike times, compiled with numba.
 
 Why the steps through time may be skipped is derived in the book ("One number per neuron"): a unit that spikes at time
 t adds its weights to the potentials around it from t on, so events sorted by time replace one dense convolution per
@@ -10,7 +10,7 @@ potential comes within `BAND` of the threshold does rounding decide whether the 
 repeated in its order (`float32_potential`).
 
 Layout (`maps_last`): weights as (C, KH, KW, F), both window axes flipped, feature maps contiguous and padded to a
-multiple of 16. One input then adds a contiguous run of weights to a contiguous run of potentials.
+multiple of 32. One input then adds a contiguous run of weights to a contiguous run of potentials.
 """
 
 from __future__ import annotations
@@ -21,12 +21,10 @@ from numba import njit
 GRID = 2.0**40
 BAND = 2.0**-14  # potentials this close to a threshold are decided by the oracle's float32 sum
 LANES = 32  # feature maps are padded to a multiple of this many
-BLOCK = 8  # images of S3 that are screened together, so that a weight is fetched once for all of them
-GROUP = 32  # channels of S3 screened together: their weights fit into the second-level cache
 CACHE_LINE = 64
 
 jit = njit(cache=True, nogil=True, error_model="numpy")
-jit_any_order = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)  # maxima and error bounds
+jit_any_order = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)  # maxima, minima, error bounds
 
 
 def on_grid(weight: np.ndarray) -> np.ndarray:
@@ -35,17 +33,17 @@ def on_grid(weight: np.ndarray) -> np.ndarray:
 
 
 def maps_last(weight: np.ndarray, dtype=np.float64) -> np.ndarray:
-    """Weights (F, C, KH, KW) -> flipped (C, KH, KW, F'), F' = F rounded up to a multiple of 16, zero filled."""
+    """Weights (F, C, KH, KW) -> flipped (C, KH, KW, F'), F' = F rounded up to a multiple of 32, zero filled."""
     maps = len(weight)
     shape = (*weight.shape[1:], -(-maps // LANES) * LANES)
     raw = np.zeros(int(np.prod(shape)) + CACHE_LINE // np.dtype(dtype).itemsize, dtype=dtype)
-    padded = _aligned(raw, CACHE_LINE).reshape(shape)
+    padded = aligned(raw, CACHE_LINE).reshape(shape)
     padded[..., :maps] = np.moveaxis(on_grid(weight), 0, -1)[:, ::-1, ::-1]
     return padded
 
 
 @jit
-def _aligned(raw, spare):
+def aligned(raw, spare):
     """The part of a buffer that starts on a cache line: vector loads that straddle two lines cost twice."""
     skip = (-raw.ctypes.data % spare) // raw.itemsize
     return raw[skip:raw.size - spare // raw.itemsize + skip]
@@ -69,7 +67,7 @@ def _sort_events(times, bins, events, starts):
 
 
 @jit
-def _field(place, width, pad, kernel, out):
+def reach(place, width, pad, kernel, out):
     """Outputs reached from an input: (first, last + 1, the output under the first weight of the flipped window)."""
     start = place + pad - kernel + 1
     return max(0, start), min(out, place + pad + 1), start
@@ -85,8 +83,8 @@ def _add_event(index, sizes, weight, potential, touched):
     height, width, pad, kernel_h, kernel_w, out_h, out_w, padded = sizes
     channel, rest = divmod(index, height * width)
     y, x = divmod(rest, width)
-    first_row, last_row, top = _field(y, height, pad, kernel_h, out_h)
-    first, last, left = _field(x, width, pad, kernel_w, out_w)
+    first_row, last_row, top = reach(y, height, pad, kernel_h, out_h)
+    first, last, left = reach(x, width, pad, kernel_w, out_w)
     run = (last - first) * padded
     for row in range(first_row, last_row):
         a = (row * out_w + first) * padded
@@ -99,7 +97,7 @@ def _add_event(index, sizes, weight, potential, touched):
 
 
 @jit
-def _sizes(times, weight, pad):
+def geometry(times, weight, pad):
     """The tuple `sizes` of `_add_event` for inputs (..., C, H, W) and weights (C, KH, KW, F')."""
     height, width = times.shape[-2], times.shape[-1]
     kernel_h, kernel_w = weight.shape[1], weight.shape[2]
@@ -133,10 +131,10 @@ def conv_times(times, weight, threshold, pad, bins, maps):
     A neuron fires at the first step at which its potential is strictly above `threshold` (finite).
     """
     n = len(times)
-    sizes = _sizes(times, weight, pad)
+    sizes = geometry(times, weight, pad)
     positions, padded = sizes[5] * sizes[6], sizes[7]
     out = np.empty((n, maps, positions), dtype=np.uint8)
-    potential = _aligned(np.empty(positions * padded + 8), CACHE_LINE)
+    potential = aligned(np.empty(positions * padded + 8), CACHE_LINE)
     fired = np.empty((positions, padded), dtype=np.uint8)
     touched = np.zeros(positions, dtype=np.bool_)
     events, starts = np.empty(times[0].size, np.int64), np.empty(bins + 1, np.int64)
@@ -183,7 +181,7 @@ def _settle(now, when, threshold, times, weight, row, column, pad, t, bins):
 def final_potentials(times, weight, pad, bins, maps):
     """Potentials (N, maps, H', W') float64 after the last step, as read out behind an infinite threshold."""
     n = len(times)
-    sizes = _sizes(times, weight, pad)
+    sizes = geometry(times, weight, pad)
     positions, padded = sizes[5] * sizes[6], sizes[7]
     out = np.empty((n, maps, positions))
     potential, touched = np.empty(positions * padded), np.empty(positions, dtype=np.bool_)
@@ -198,7 +196,7 @@ def final_potentials(times, weight, pad, bins, maps):
 
 
 @jit_any_order
-def _maximum(values):
+def maximum(values):
     top = values[0]
     for value in values:
         top = max(top, value)
@@ -219,7 +217,7 @@ def _candidates(potential, touched, threshold, pointwise, fired, times, weight, 
         if pointwise and fired[p, 0]:
             continue
         now = potential[p]
-        if _maximum(now) <= threshold - BAND:
+        if maximum(now) <= threshold - BAND:
             continue
         best = -1
         for f in range(len(now)):
@@ -249,10 +247,10 @@ def winners(times, weight, threshold, pad, bins, k, radius, pointwise):
     No two from one feature map, none within `radius` of an earlier winner. Returns (k, 4) float64 rows
     (feature, position, spike time, potential) in the order of winning; feature -1 where there are fewer.
     """
-    sizes = _sizes(times, weight, pad)
+    sizes = geometry(times, weight, pad)
     out_h, out_w, padded = sizes[5], sizes[6], sizes[7]
     positions = out_h * out_w
-    potential = _aligned(np.zeros(positions * padded + 8), CACHE_LINE)
+    potential = aligned(np.zeros(positions * padded + 8), CACHE_LINE)
     by_position, flat = potential.reshape((positions, padded)), weight.reshape(weight.size)
     touched = np.zeros(positions, dtype=np.bool_)
     fired = np.zeros((positions, 1 if pointwise else padded), dtype=np.bool_)
@@ -335,233 +333,4 @@ def learn_stdp(times, weight, fast, threshold, pad, bins, k, radius, pointwise, 
             row, column = divmod(int(record[i, j, 1]), out_w)
             update(weight[feature], times[i], row, column, record[i, j, 2], plus, minus, True, low, high, pad)
             _refresh(weight[feature], fast[..., feature])
-    return record
-
-
-# --- S3: one winner an image, no threshold -------------------------------------------------------------------------
-#
-# All potentials are first screened with weights rounded to 8 bits, summed in integers. Each map's rounding error is
-# bounded, so only neurons whose screened potential plus bound reaches the exact potential of the front runner can be
-# the winner; those are summed exactly. A block of images is screened at once, and a map that learns within the block
-# has its bound widened by the most that its potential can have grown since.
-
-
-def screening_weights(weight: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (F, C, KH, KW) -> 8-bit copy (C + 1, KH, KW, F'), laid out like `maps_last`, last channel zero.
-
-    The second array (F,) bounds the error of each map: the sum of all its rounding errors.
-    """
-    exact, step = weight.astype(np.float64), (high - low) / 255
-    levels = np.rint((exact - low) * (1 / step))
-    error = np.abs(exact - (low + levels * step)).sum(axis=(1, 2, 3))
-    return maps_last(np.concatenate([levels, np.zeros_like(levels[:, :1])], axis=1), np.uint8), error
-
-
-@jit
-def _list_spikes(times, bins, events, starts):
-    """List which inputs (C, H, W) spike at all, as channels, cell by cell; a cell is a group of channels at one place.
-
-    events[starts[cell]:starts[cell + 1]] are the spiking channels of a cell, filled up to a multiple of four with C,
-    the channel of zeros. Returns how many inputs spike.
-    """
-    channels, places = times.shape[0], times.shape[1] * times.shape[2]
-    flat = times.reshape((channels, places))
-    at, spikes, cell = 0, 0, 0
-    for low in range(0, channels, GROUP):
-        for place in range(places):
-            starts[cell] = at
-            for c in range(low, min(channels, low + GROUP)):
-                events[at] = c
-                at += flat[c, place] < bins
-            spikes += at - starts[cell]
-            while at % 4:
-                events[at] = channels
-                at += 1
-            cell += 1
-    starts[cell] = at
-    return spikes
-
-
-@jit
-def _screen(events, starts, sizes, fast, total):
-    """Sums of 8-bit weights (B, positions F') int32 of a block of images, four spikes from one place at a time.
-
-    Partial sums are 16 bits wide, hence emptied into `total` before 257 spikes could overflow them.
-    """
-    height, width, pad, kernel_h, kernel_w, out_h, out_w, padded = sizes
-    total[:] = 0
-    part = _aligned(np.zeros(total.shape[1] + CACHE_LINE, np.uint16), CACHE_LINE)[:total.shape[1]]
-    stride, places = kernel_h * kernel_w * padded, height * width
-    for group in range(starts.shape[1] // places):
-        for b in range(len(starts)):
-            waiting = 0
-            for place in range(places):
-                y, x = divmod(place, width)
-                first_row, last_row, top = _field(y, height, pad, kernel_h, out_h)
-                first, last, left = _field(x, width, pad, kernel_w, out_w)
-                run = (last - first) * padded
-                cell = group * places + place
-                if waiting + starts[b, cell + 1] - starts[b, cell] > 257:
-                    _empty(part, total[b])
-                    waiting = 0
-                waiting += starts[b, cell + 1] - starts[b, cell]
-                for e in range(starts[b, cell], starts[b, cell + 1], 4):
-                    s0, s1 = events[b, e] * stride, events[b, e + 1] * stride
-                    s2, s3 = events[b, e + 2] * stride, events[b, e + 3] * stride
-                    for row in range(first_row, last_row):
-                        a = (row * out_w + first) * padded
-                        o = ((row - top) * kernel_w + first - left) * padded
-                        target = part[a:a + run]
-                        w0, w1 = fast[s0 + o:s0 + o + run], fast[s1 + o:s1 + o + run]
-                        w2, w3 = fast[s2 + o:s2 + o + run], fast[s3 + o:s3 + o + run]
-                        for f in range(run):
-                            target[f] += (w0[f] + w1[f]) + (w2[f] + w3[f])
-            _empty(part, total[b])
-
-
-@jit
-def _empty(part, total):
-    for f in range(len(part)):
-        total[f] += part[f]
-        part[f] = 0
-
-
-@jit
-def _exact(events, starts, sizes, weight, row, column):
-    """One potential, summed in float64 over the float32 weights (C, KH, KW) of one map at one position."""
-    height, width, pad, kernel_h, kernel_w = sizes[:5]
-    channels, places = len(weight), height * width
-    flat = weight.reshape((channels, kernel_h * kernel_w))
-    total = 0.0
-    for place in range(places):
-        ky, kx = place // width - row + pad, place % width - column + pad
-        if 0 <= ky < kernel_h and 0 <= kx < kernel_w:
-            tap = ky * kernel_w + kx
-            for cell in range(place, len(starts) - 1, places):
-                for e in range(starts[cell], starts[cell + 1]):
-                    if events[e] < channels:
-                        total += flat[events[e], tap]
-    return total
-
-
-@jit
-def _field_sizes(times, bins, sizes, count):
-    """How many inputs spike in the receptive field of each output position."""
-    height, width, pad, kernel_h, kernel_w, out_h, out_w, _ = sizes
-    count[:] = 0
-    for y in range(height):
-        for x in range(width):
-            spikes = 0
-            for c in range(len(times)):
-                spikes += times[c, y, x] < bins
-            for row in range(max(0, y + pad - kernel_h + 1), min(out_h, y + pad + 1)):
-                for column in range(max(0, x + pad - kernel_w + 1), min(out_w, x + pad + 1)):
-                    count[row * out_w + column] += spikes
-
-
-@jit
-def _upper(total, base, step, slack, upper):
-    """Upper bounds of the potentials at one position; returns the largest."""
-    for f in range(len(slack)):
-        upper[f] = base + step * total[f] + slack[f]
-    return _maximum(upper)
-
-
-@jit
-def _best(total, field, events, starts, sizes, weight, low, step, slack):
-    """The neuron with the highest potential as (feature, position); feature -1 where no input spikes.
-
-    total: (positions, F') sums of levels, so that low * field + step * total + slack is an upper bound. The first
-    (feature, row, column) wins a tie.
-    """
-    positions, out_w = len(total), sizes[6]
-    upper, tops = np.empty(len(slack)), np.empty(positions)
-    front = 0
-    for p in range(positions):
-        tops[p] = _upper(total[p], low * field[p], step, slack, upper)
-        if tops[p] > tops[front]:
-            front = p
-    feature, position, value = -1, -1, 0.0
-    for turn in range(-1, positions):  # the front runner's position first: its exact value rules out most others
-        p = front if turn < 0 else turn
-        if (turn == front) or tops[p] < value or field[p] == 0:
-            continue
-        _upper(total[p], low * field[p], step, slack, upper)
-        if turn < 0:
-            feature, position = np.argmax(upper), p
-            value = _exact(events, starts, sizes, weight[feature], p // out_w, p % out_w)
-        skip = feature if turn < 0 else -1
-        for f in range(len(upper)):
-            if upper[f] >= value and f != skip:
-                exact = _exact(events, starts, sizes, weight[f], p // out_w, p % out_w)
-                if exact > value or (exact == value and (f < feature or (f == feature and p < position))):
-                    feature, position, value = f, p, exact
-    return feature, position
-
-
-@jit_any_order
-def _levels(weight, low, step, out):
-    """Round weights to the 8-bit levels low + step * level; returns the sum of the rounding errors."""
-    error, scale = 0.0, 1 / step
-    for i in range(len(weight)):
-        exact = np.float64(weight[i]) - low
-        level = np.rint(exact * scale)
-        out[i] = np.uint8(level)
-        error += abs(exact - step * level)
-    return error
-
-
-@jit
-def _requantise(old, new, fast, low, step):
-    """Bring the 8-bit copy (C, KH, KW) of one map up to date; returns the sum of its rounding errors."""
-    before, after = np.empty(old.size, dtype=np.uint8), np.empty(old.size, dtype=np.uint8)
-    _levels(old.reshape(old.size), low, step, before)
-    error = _levels(new.reshape(new.size), low, step, after)
-    kernel_h, kernel_w = new.shape[1], new.shape[2]
-    for i in range(new.size):
-        if after[i] != before[i]:
-            c, tap = divmod(i, kernel_h * kernel_w)
-            fast[c, -1 - tap // kernel_w, -1 - tap % kernel_w] = after[i]
-    return error
-
-
-@jit
-def learn_rstdp(times, labels, decision, weight, fast, error, pad, bins, reward, punishment, low, high, learn):
-    """Show the images (N, C, H, W); the one winner of each decides and learns from reward or punishment.
-
-    `decision` (F,) is the class of each map, `reward` and `punishment` the pairs (plus, minus); without `learn` the
-    images are only classified. `fast` and `error` come from `screening_weights`. Returns (N, 2) int64 rows
-    (feature, position); feature -1 where all neurons stayed silent.
-    """
-    n, maps, channels = len(times), len(weight), times.shape[1]
-    sizes = _sizes(times, fast, pad)
-    places, padded, out_w = sizes[0] * sizes[1], sizes[7], sizes[6]
-    positions, cells = sizes[5] * out_w, -(-channels // GROUP) * places
-    step = (high - low) / 255
-    record = np.empty((n, 2), dtype=np.int64)
-    total = np.empty((BLOCK, positions * padded), dtype=np.int32)
-    events = np.empty((BLOCK, channels * places + 4 * cells), dtype=np.int64)
-    starts, spikes = np.empty((BLOCK, cells + 1), dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
-    field, flat = np.empty(positions, dtype=np.int64), fast.reshape(fast.size)
-    slack = np.empty(maps)
-    for start in range(0, n, BLOCK):
-        block = times[start:start + BLOCK]
-        for b in range(len(block)):
-            spikes[b] = _list_spikes(block[b], bins, events[b], starts[b])
-        _screen(events, starts[:len(block)], sizes, flat, total)
-        screened_error, growth = error.copy(), np.zeros(maps)
-        for b in range(len(block)):
-            _field_sizes(block[b], bins, sizes, field)
-            for f in range(maps):  # 1e-6: the rounding of the bound itself
-                slack[f] = min(screened_error[f], spikes[b] * step / 2) + spikes[b] * growth[f] + 1e-6
-            feature, position = _best(total[b].reshape((positions, padded)), field, events[b], starts[b], sizes, weight,
-                                      low, step, slack)
-            record[start + b, 0], record[start + b, 1] = feature, position
-            if learn and feature >= 0:
-                plus, minus = reward if decision[feature] == labels[start + b] else punishment
-                row, column = divmod(position, out_w)
-                old = weight[feature].copy()
-                update(weight[feature], block[b], row, column, bins - 1, plus, minus, False, low, high, pad)
-                error[feature] = _requantise(old, weight[feature], fast[..., feature], low, step)
-                growth[feature] += max(plus, minus, 0.0)
     return record

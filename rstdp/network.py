@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from pathlib import Path
@@ -11,16 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import kernels, layers
+from . import kernels_s3, layers
 from .config import Config, Layer
 from .encoding import encode
+from .files import CheckpointError, check_digest, read_npz, write_npz
 
 LAYERS = ("s1", "s2", "s3")
 SILENT = -1  #: the decision where no neuron of S3 received a spike
-
-
-class CheckpointError(ValueError):
-    """A file of weights cannot be used; the message says why and what to do."""
 
 
 class Network:
@@ -77,7 +73,7 @@ class Network:
 
     def decide(self, c2: Tensor) -> tuple[Tensor, Tensor]:
         """Decisions (N,) int64, -1 where silent, and the winning (map, position) of each image (N, 2)."""
-        winners = kernels.learn_rstdp(c2.contiguous().numpy(), np.zeros(len(c2), np.int64), self.decision_map.numpy(),
+        winners = kernels_s3.learn_rstdp(c2.contiguous().numpy(), np.zeros(len(c2), np.int64), self.decision_map.numpy(),
                                       self.weights["s3"].numpy(), *self.screening(), self.config.s3.padding,
                                       self.config.bins, (0.0, 0.0), (0.0, 0.0), *self.bounds(), False)
         winners = torch.from_numpy(winners)
@@ -92,8 +88,8 @@ class Network:
         return self.config.low, self.config.high
 
     def screening(self) -> tuple[np.ndarray, np.ndarray]:
-        """The 8-bit copy of S3's weights and its error bounds, for `kernels.learn_rstdp`."""
-        return kernels.screening_weights(self.weights["s3"].numpy(), *self.bounds())
+        """The 8-bit copy of S3's weights and its error bounds, for `kernels_s3.learn_rstdp`."""
+        return kernels_s3.screening_weights(self.weights["s3"].numpy(), *self.bounds())
 
     def save(self, path: str | os.PathLike, **extra) -> None:
         """Write weights and configuration as a compressed .npz; an older file stays intact until the new one is whole."""
@@ -120,42 +116,6 @@ class Network:
                                       f"{tuple(network.weights[name].shape)}")
             network.weights[name] = torch.from_numpy(data[name])
         return network
-
-
-def check_digest(path: str | os.PathLike, stored: str, config: Config) -> None:
-    """Raise CheckpointError where a file was written with other parameters."""
-    if stored != config.digest():
-        raise CheckpointError(f"{path} was written with another configuration (fingerprint {stored}, asked for "
-                              f"{config.name!r} {config.digest()}); choose another output folder or the same parameters")
-
-
-def write_npz(path: str | os.PathLike, compressed: bool = False, **arrays) -> None:
-    """Write an .npz next to its place and move it there, so that an interrupt or a full disk leaves the old file."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            (np.savez_compressed if compressed else np.savez)(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise OSError(error.errno, f"cannot write {path} ({error.strerror}); what was saved before is intact. Free "
-                      "some space or choose another folder, then run the same command again to resume") from error
-
-
-def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Read all arrays of an .npz. Raises CheckpointError where it is missing or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            return {key: data[key] for key in data.files}
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} does not exist") from None
-    except Exception as error:  # zipfile, zlib and numpy each raise their own
-        raise CheckpointError(f"{path} is not a readable .npz file ({error}); delete it and train again") from error
 
 
 PRETRAINED = Path(__file__).parent / "pretrained"

@@ -12,13 +12,15 @@ import subprocess
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+MODULES = ("competition", "config", "encoding", "kernels", "kernels_s3", "layers", "learning", "network", "neuron",
+           "plasticity")
 LIBRARIES = ("torch", "spikingjelly", "torchvision", "numpy", "numba", "scikit-learn")
 
 
 def code_digest() -> str:
     """Fingerprint of the code that decides a result, comments and docstrings aside; with another one it is stale."""
     digest = hashlib.sha256()
-    for name in ("competition", "config", "encoding", "kernels", "layers", "network", "neuron", "plasticity", "training"):
+    for name in MODULES:
         tree = ast.parse((PACKAGE / f"{name}.py").read_text())
         for node in ast.walk(tree):
             body = getattr(node, "body", None)
@@ -70,6 +72,6 @@ def describe(**facts) -> dict:
         "code": code_digest(),
         "versions": versions(),
         "machine": {"processor": processor(), "cores": os.cpu_count(), "system": platform.platform(terse=True)},
-        "written": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **facts,
     }

@@ -17,13 +17,16 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from . import competition, kernels, layers, plasticity
+from . import plasticity
 from .config import Config
 from .datasets import Dataset
-from .network import LAYERS, SILENT, CheckpointError, Network, check_digest, read_npz, write_npz
+from .files import CheckpointError, check_digest, read_npz, write_npz
+from .learning import CHUNK, accuracy, learn_rstdp, learn_stdp, rstdp_epoch
+from .network import LAYERS, Network
+
+__all__ = ["Trainer", "Progress", "accuracy", "learn_rstdp", "learn_stdp", "rstdp_epoch", "COLUMNS", "write_csv"]
 
 COLUMNS = ("variant", "seed", "epoch", "train_accuracy", "validation_accuracy", "test_accuracy", "silent", "seconds")
-CHUNK = 250  #: images between two moves of a progress bar, and between two chances to interrupt
 
 
 @dataclass
@@ -38,82 +41,6 @@ class Progress:
     phi_r: float = 1.0
     phi_p: float = 1.0
     rows: list[tuple] = field(default_factory=list)  #: one row of COLUMNS after each epoch of S3
-
-
-# --- one layer, one pass ------------------------------------------------------------------------------------------
-
-
-def learn_stdp(network: Network, name: str, times: Tensor, rate: plasticity.DoublingRate, path: str = "fast",
-               on_images: Callable[[int], object] = lambda count: None) -> list[list[competition.Winner]]:
-    """Show spike times (N, C, H, W) once, in order, to S1 or S2; `network.weights[name]` learns in place.
-
-    Returns the winners of each image. `path` "reference" steps through time with SpikingJelly.
-    """
-    spec, weight = network.layer(name), network.weights[name]
-    record: list[list[competition.Winner]] = []
-    fast, start = kernels.maps_last(weight.numpy()), 0
-    while start < len(times):
-        part = times[start:start + min(CHUNK, rate.until_next())]
-        if path == "fast":
-            found = kernels.learn_stdp(
-                part.contiguous().numpy(), weight.numpy(), fast, spec.threshold, spec.padding, network.config.bins,
-                spec.winners, spec.radius, spec.pointwise, rate.plus, rate.minus, 0.0, 1.0)
-            width = part.shape[3] + 2 * spec.padding - spec.window + 1
-            record += [[competition.Winner(int(f), int(p) // width, int(p) % width, int(t), v)
-                        for f, p, t, v in rows if f >= 0] for rows in found]
-        else:
-            record += [_learn_stdp_reference(network, name, image, rate) for image in part]
-        rate.advance(len(part))
-        start += len(part)
-        on_images(len(part))
-    return record
-
-
-def _learn_stdp_reference(network: Network, name: str, image: Tensor,
-                          rate: plasticity.DoublingRate) -> list[competition.Winner]:
-    """One image (C, H, W), step by step through time: fire, compete, learn."""
-    spec, weight, bins = network.layer(name), network.weights[name], network.config.bins
-    times, potentials = layers.step_through(image[None], weight, spec.threshold, spec.padding, bins)
-    times, potentials = times[0], competition.potential_at_spike(potentials[:, 0], times[0])
-    if spec.pointwise:
-        times = competition.pointwise_inhibition(times, potentials, bins)
-    chosen = competition.k_winners(times, potentials, spec.winners, spec.radius, bins)
-    for winner in chosen:
-        pre = plasticity.receptive_field(image, winner.row, winner.column, spec.window, spec.padding, bins)
-        weight[winner.feature] = plasticity.stdp(weight[winner.feature], pre, winner.time, rate.plus, rate.minus)
-    return chosen
-
-
-def learn_rstdp(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, float], path: str = "fast") -> Tensor:
-    """Show spike times of C2 (N, C, H, W) once to S3, with fixed phi; returns winners (N, 2), map -1 where silent."""
-    config, weight = network.config, network.weights["s3"]
-    reward, punishment = plasticity.reward_rates(config, *phi)
-    if path == "fast":
-        return torch.from_numpy(kernels.learn_rstdp(
-            c2.contiguous().numpy(), labels.numpy(), network.decision_map.numpy(), weight.numpy(), *network.screening(),
-            config.s3.padding, config.bins, reward, punishment, *network.bounds(), True))
-    winners = []
-    for image, label in zip(c2, labels):
-        potential = layers.final_potentials(image[None], weight, config.s3.padding, config.bins, "reference")[0]
-        if not potential.any():
-            winners.append((SILENT, SILENT))
-            continue
-        feature, row, column = (int(i) for i in torch.unravel_index(potential.argmax(), potential.shape))
-        winners.append((feature, row * potential.shape[2] + column))
-        plus, minus = reward if network.decision_map[feature] == label else punishment
-        pre = plasticity.receptive_field(image, row, column, config.s3.window, config.s3.padding, config.bins)
-        weight[feature] = plasticity.stdp(weight[feature], pre, config.bins - 1, plus, minus, *network.bounds(),
-                                          stabilise=False)
-    return torch.tensor(winners, dtype=torch.int64).reshape(-1, 2)
-
-
-def accuracy(network: Network, c2: Tensor, labels: Tensor) -> tuple[float, float]:
-    """Share of right decisions and share of silent ones, given the spike times of C2."""
-    decisions, _ = network.decide(c2)
-    return float((decisions == labels).double().mean()), float((decisions == SILENT).double().mean())
-
-
-# --- a whole run --------------------------------------------------------------------------------------------------
 
 
 class Trainer:
@@ -143,7 +70,7 @@ class Trainer:
         """Train what is left to train. On an interrupt the last checkpoint stays; run again to go on."""
         if self.progress.layer == len(LAYERS):  # all that was asked for then; perhaps more epochs now
             self.progress.layer = 2
-        if self._remaining():
+        if not self.finished:
             self._save()  # a folder that cannot be written is found now, not after the first epoch
             train = self._encoded(self.data.train_images, "encode train")
             if self.progress.layer == 0:
@@ -169,8 +96,10 @@ class Trainer:
         """What accuracy.csv holds, as dictionaries."""
         return [dict(zip(COLUMNS, row)) for row in self.progress.rows]
 
-    def _remaining(self) -> bool:
-        return self.progress.layer < 2 or self.progress.epoch < self.config.s3.epochs
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs that the configuration asks for are done."""
+        return self.progress.layer >= 2 and self.progress.epoch >= self.config.s3.epochs
 
     def _bar(self, total: int, what: str) -> tqdm:
         return tqdm(total=total, desc=f"{self.variant} seed {self.seed}: {what}", unit="img", disable=self.quiet,
@@ -212,16 +141,11 @@ class Trainer:
     def _learn_s3(self, train: Tensor, validation: Tensor, test: Tensor) -> None:
         progress, labels = self.progress, self.data.train_labels
         while progress.epoch < self.config.s3.epochs:
-            started, hits = time.perf_counter(), 0
+            started = time.perf_counter()
             with self._bar(len(train), f"s3 epoch {progress.epoch + 1}/{self.config.s3.epochs}") as bar:
-                for start in range(0, len(train), self.config.batch):
-                    batch = slice(start, start + self.config.batch)
-                    winners = learn_rstdp(self.network, train[batch], labels[batch], (progress.phi_r, progress.phi_p))
-                    hit, miss = self._count(winners[:, 0], labels[batch])
-                    progress.phi_r, progress.phi_p = miss / len(winners), hit / len(winners)
-                    hits += hit
-                    bar.update(len(winners))
-            scores = {"train_accuracy": hits / len(train), "validation_accuracy": None}
+                right, (progress.phi_r, progress.phi_p) = rstdp_epoch(
+                    self.network, train, labels, (progress.phi_r, progress.phi_p), bar.update)
+            scores = {"train_accuracy": right, "validation_accuracy": None}
             if len(validation):
                 scores["validation_accuracy"] = accuracy(self.network, validation, self.validation_labels)[0]
             scores["test_accuracy"], scores["silent"] = accuracy(self.network, test, self.data.test_labels)
@@ -230,12 +154,6 @@ class Trainer:
             progress.rows.append((self.variant, self.seed, progress.epoch, *scores.values(), round(seconds, 3)))
             self._scalars(progress.epoch, {f"s3/{name}": value for name, value in scores.items() if value is not None})
             self._save()
-
-    def _count(self, features: Tensor, labels: Tensor) -> tuple[int, int]:
-        """Right and wrong decisions; silent ones are neither."""
-        spoke = features >= 0
-        hit = int((self.network.decision_map[features[spoke]] == labels[spoke]).sum())
-        return hit, int(spoke.sum()) - hit
 
     def _scalars(self, step: int, values: dict[str, float]) -> None:
         if self.writer:

@@ -70,7 +70,8 @@ def test_numbers_come_from_the_result_files(results, tmp_path):
     changed[5] = "0.987654"
     csv.write_text("\n".join([*lines[:-1], ",".join(changed)]) + "\n")
     facts = json.loads((results / "tiny" / "provenance.json").read_text())
-    (results / "tiny" / "provenance.json").write_text(json.dumps({**facts, "code": "older"}))
+    facts["runs"][0]["sessions"][0]["code"] = "older"
+    (results / "tiny" / "provenance.json").write_text(json.dumps(facts))
     again = rendered(results, tmp_path)
     assert "98.77" in again and "98.77" not in text
     assert "Stale" in again and "Stale" not in text

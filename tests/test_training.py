@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from rstdp import datasets, experiments, network, training
-from rstdp.network import CheckpointError, Network, load_pretrained
+from rstdp import datasets, experiments, files, learning, training
+from rstdp.files import CheckpointError
+from rstdp.network import Network, load_pretrained
 from rstdp.training import Trainer
 
 
@@ -35,7 +36,8 @@ def without_seconds(rows):
 @pytest.mark.parametrize("phase, calls", [("learn_stdp", 1), ("learn_stdp", 2), ("learn_stdp", 4), ("learn_rstdp", 1),
                                           ("learn_rstdp", 3), ("accuracy", 3)])
 def test_killed_in_every_phase_and_resumed_to_the_same_bits(phase, calls, data, small, uninterrupted, tmp_path, monkeypatch):
-    real, count = getattr(training, phase), [0]
+    owner = learning if phase == "learn_rstdp" else training  # where the name is looked up
+    real, count = getattr(owner, phase), [0]
 
     def dying(*arguments, **options):
         count[0] += 1
@@ -43,7 +45,7 @@ def test_killed_in_every_phase_and_resumed_to_the_same_bits(phase, calls, data, 
             raise Kill
         return real(*arguments, **options)
 
-    monkeypatch.setattr(training, phase, dying)
+    monkeypatch.setattr(owner, phase, dying)
     with pytest.raises(Kill):
         Trainer(small, data, seed=3, folder=tmp_path, validation=20, quiet=True).run()
     monkeypatch.undo()
@@ -125,7 +127,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(data, small, tmp_path, monkeypat
         file.write(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(network.np, "savez", full)
+    monkeypatch.setattr(files.np, "savez", full)
     with pytest.raises(OSError, match="cannot write .*No space left.*intact"):
         Trainer(small, data, folder=tmp_path, quiet=True).run()
     assert (tmp_path / "checkpoint.npz").read_bytes() == before

@@ -1,0 +1,51 @@
+"""Files of weights: written whole or not at all, and refused where they do not fit."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import numpy as np
+
+from .config import Config
+
+
+class CheckpointError(ValueError):
+    """A file of weights cannot be used; the message says why and what to do."""
+
+
+def check_digest(path: str | os.PathLike, stored: str, config: Config) -> None:
+    """Raise CheckpointError where a file was written with other parameters."""
+    if stored != config.digest():
+        raise CheckpointError(f"{path} was written with another configuration (fingerprint {stored}, asked for "
+                              f"{config.name!r} {config.digest()}); choose another output folder or the same parameters")
+
+
+def write_npz(path: str | os.PathLike, compressed: bool = False, **arrays) -> None:
+    """Write an .npz next to its place and move it there, so that an interrupt or a full disk leaves the old file."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            (np.savez_compressed if compressed else np.savez)(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise OSError(error.errno, f"cannot write {path} ({error.strerror}); what was saved before is intact. Free "
+                      "some space or choose another folder, then run the same command again to resume") from error
+
+
+def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Read all arrays of an .npz. Raises CheckpointError where it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return {key: data[key] for key in data.files}
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} does not exist") from None
+    except Exception as error:  # zipfile, zlib and numpy each raise their own
+        raise CheckpointError(f"{path} is not a readable .npz file ({error}); delete it and train again") from error

@@ -1,0 +1,238 @@
+"""The fast path of S3: one winner an image, no threshold, compiled with numba.
+
+S3 never fires, so only whether an input has spiked matters, and only the largest potential. All potentials are first
+screened with weights rounded to 8 bits, summed in integers. Each map's rounding error is bounded, so only neurons whose
+screened potential plus bound reaches the exact potential of the front runner can be the winner; those are summed
+exactly. A block of images is screened at once, and a map that learns within the block has its bound widened by the
+most that its potential can have grown since.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .kernels import CACHE_LINE, aligned, geometry, jit, jit_any_order, maps_last, maximum, reach, update
+
+BLOCK = 8  # images screened together, so that a weight is fetched once for all of them
+GROUP = 32  # channels screened together: their weights fit into the second-level cache
+
+
+def screening_weights(weight: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (F, C, KH, KW) -> 8-bit copy (C + 1, KH, KW, F'), laid out like `maps_last`, last channel zero.
+
+    The second array (F,) bounds the error of each map: the sum of all its rounding errors.
+    """
+    exact, step = weight.astype(np.float64), (high - low) / 255
+    levels = np.rint((exact - low) * (1 / step))
+    error = np.abs(exact - (low + levels * step)).sum(axis=(1, 2, 3))
+    return maps_last(np.concatenate([levels, np.zeros_like(levels[:, :1])], axis=1), np.uint8), error
+
+
+@jit
+def _list_spikes(times, bins, events, starts):
+    """List which inputs (C, H, W) spike at all, as channels, cell by cell; a cell is a group of channels at one place.
+
+    events[starts[cell]:starts[cell + 1]] are the spiking channels of a cell, filled up to a multiple of four with C,
+    the channel of zeros. Returns how many inputs spike.
+    """
+    channels, places = times.shape[0], times.shape[1] * times.shape[2]
+    flat = times.reshape((channels, places))
+    at, spikes, cell = 0, 0, 0
+    for low in range(0, channels, GROUP):
+        for place in range(places):
+            starts[cell] = at
+            for c in range(low, min(channels, low + GROUP)):
+                events[at] = c
+                at += flat[c, place] < bins
+            spikes += at - starts[cell]
+            while at % 4:
+                events[at] = channels
+                at += 1
+            cell += 1
+    starts[cell] = at
+    return spikes
+
+
+@jit
+def _screen(events, starts, sizes, fast, total):
+    """Sums of 8-bit weights (B, positions F') int32 of a block of images, four spikes from one place at a time.
+
+    Partial sums are 16 bits wide, hence emptied into `total` before 257 spikes could overflow them.
+    """
+    height, width, pad, kernel_h, kernel_w, out_h, out_w, padded = sizes
+    total[:] = 0
+    part = aligned(np.zeros(total.shape[1] + CACHE_LINE, np.uint16), CACHE_LINE)[:total.shape[1]]
+    stride, places = kernel_h * kernel_w * padded, height * width
+    for group in range(starts.shape[1] // places):
+        for b in range(len(starts)):
+            waiting = 0
+            for place in range(places):
+                y, x = divmod(place, width)
+                first_row, last_row, top = reach(y, height, pad, kernel_h, out_h)
+                first, last, left = reach(x, width, pad, kernel_w, out_w)
+                run = (last - first) * padded
+                cell = group * places + place
+                if waiting + starts[b, cell + 1] - starts[b, cell] > 257:
+                    _empty(part, total[b])
+                    waiting = 0
+                waiting += starts[b, cell + 1] - starts[b, cell]
+                for e in range(starts[b, cell], starts[b, cell + 1], 4):
+                    s0, s1 = events[b, e] * stride, events[b, e + 1] * stride
+                    s2, s3 = events[b, e + 2] * stride, events[b, e + 3] * stride
+                    for row in range(first_row, last_row):
+                        a = (row * out_w + first) * padded
+                        o = ((row - top) * kernel_w + first - left) * padded
+                        target = part[a:a + run]
+                        w0, w1 = fast[s0 + o:s0 + o + run], fast[s1 + o:s1 + o + run]
+                        w2, w3 = fast[s2 + o:s2 + o + run], fast[s3 + o:s3 + o + run]
+                        for f in range(run):
+                            target[f] += (w0[f] + w1[f]) + (w2[f] + w3[f])
+            _empty(part, total[b])
+
+
+@jit
+def _empty(part, total):
+    for f in range(len(part)):
+        total[f] += part[f]
+        part[f] = 0
+
+
+@jit
+def _exact(events, starts, sizes, weight, row, column):
+    """One potential, summed in float64 over the float32 weights (C, KH, KW) of one map at one position."""
+    height, width, pad, kernel_h, kernel_w = sizes[:5]
+    channels, places = len(weight), height * width
+    flat = weight.reshape((channels, kernel_h * kernel_w))
+    total = 0.0
+    for place in range(places):
+        ky, kx = place // width - row + pad, place % width - column + pad
+        if 0 <= ky < kernel_h and 0 <= kx < kernel_w:
+            tap = ky * kernel_w + kx
+            for cell in range(place, len(starts) - 1, places):
+                for e in range(starts[cell], starts[cell + 1]):
+                    if events[e] < channels:
+                        total += flat[events[e], tap]
+    return total
+
+
+@jit
+def _field_sizes(times, bins, sizes, count):
+    """How many inputs spike in the receptive field of each output position."""
+    height, width, pad, kernel_h, kernel_w, out_h, out_w, _ = sizes
+    count[:] = 0
+    for y in range(height):
+        for x in range(width):
+            spikes = 0
+            for c in range(len(times)):
+                spikes += times[c, y, x] < bins
+            for row in range(max(0, y + pad - kernel_h + 1), min(out_h, y + pad + 1)):
+                for column in range(max(0, x + pad - kernel_w + 1), min(out_w, x + pad + 1)):
+                    count[row * out_w + column] += spikes
+
+
+@jit
+def _upper(total, base, step, slack, upper):
+    """Upper bounds of the potentials at one position; returns the largest."""
+    for f in range(len(slack)):
+        upper[f] = base + step * total[f] + slack[f]
+    return maximum(upper)
+
+
+@jit
+def _best(total, field, events, starts, sizes, weight, low, step, slack):
+    """The neuron with the highest potential as (feature, position); feature -1 where no input spikes.
+
+    total: (positions, F') sums of levels, so that low * field + step * total + slack is an upper bound. The first
+    (feature, row, column) wins a tie.
+    """
+    positions, out_w = len(total), sizes[6]
+    upper, tops = np.empty(len(slack)), np.empty(positions)
+    front = 0
+    for p in range(positions):
+        tops[p] = _upper(total[p], low * field[p], step, slack, upper)
+        if tops[p] > tops[front]:
+            front = p
+    feature, position, value = -1, -1, 0.0
+    for turn in range(-1, positions):  # the front runner's position first: its exact value rules out most others
+        p = front if turn < 0 else turn
+        if (turn == front) or tops[p] < value or field[p] == 0:
+            continue
+        _upper(total[p], low * field[p], step, slack, upper)
+        if turn < 0:
+            feature, position = np.argmax(upper), p
+            value = _exact(events, starts, sizes, weight[feature], p // out_w, p % out_w)
+        skip = feature if turn < 0 else -1
+        for f in range(len(upper)):
+            if upper[f] >= value and f != skip:
+                exact = _exact(events, starts, sizes, weight[f], p // out_w, p % out_w)
+                if exact > value or (exact == value and (f < feature or (f == feature and p < position))):
+                    feature, position, value = f, p, exact
+    return feature, position
+
+
+@jit_any_order
+def _levels(weight, low, step, out):
+    """Round weights to the 8-bit levels low + step * level; returns the sum of the rounding errors."""
+    error, scale = 0.0, 1 / step
+    for i in range(len(weight)):
+        exact = np.float64(weight[i]) - low
+        level = np.rint(exact * scale)
+        out[i] = np.uint8(level)
+        error += abs(exact - step * level)
+    return error
+
+
+@jit
+def _requantise(old, new, fast, low, step):
+    """Bring the 8-bit copy (C, KH, KW) of one map up to date; returns the sum of its rounding errors."""
+    before, after = np.empty(old.size, dtype=np.uint8), np.empty(old.size, dtype=np.uint8)
+    _levels(old.reshape(old.size), low, step, before)
+    error = _levels(new.reshape(new.size), low, step, after)
+    kernel_h, kernel_w = new.shape[1], new.shape[2]
+    for i in range(new.size):
+        if after[i] != before[i]:
+            c, tap = divmod(i, kernel_h * kernel_w)
+            fast[c, -1 - tap // kernel_w, -1 - tap % kernel_w] = after[i]
+    return error
+
+
+@jit
+def learn_rstdp(times, labels, decision, weight, fast, error, pad, bins, reward, punishment, low, high, learn):
+    """Show the images (N, C, H, W); the one winner of each decides and learns from reward or punishment.
+
+    `decision` (F,) is the class of each map, `reward` and `punishment` the pairs (plus, minus); without `learn` the
+    images are only classified. `fast` and `error` come from `screening_weights`. Returns (N, 2) int64 rows
+    (feature, position); feature -1 where all neurons stayed silent.
+    """
+    n, maps, channels = len(times), len(weight), times.shape[1]
+    sizes = geometry(times, fast, pad)
+    places, padded, out_w = sizes[0] * sizes[1], sizes[7], sizes[6]
+    positions, cells = sizes[5] * out_w, -(-channels // GROUP) * places
+    step = (high - low) / 255
+    record = np.empty((n, 2), dtype=np.int64)
+    total = np.empty((BLOCK, positions * padded), dtype=np.int32)
+    events = np.empty((BLOCK, channels * places + 4 * cells), dtype=np.int64)
+    starts, spikes = np.empty((BLOCK, cells + 1), dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
+    field, flat = np.empty(positions, dtype=np.int64), fast.reshape(fast.size)
+    slack = np.empty(maps)
+    for start in range(0, n, BLOCK):
+        block = times[start:start + BLOCK]
+        for b in range(len(block)):
+            spikes[b] = _list_spikes(block[b], bins, events[b], starts[b])
+        _screen(events, starts[:len(block)], sizes, flat, total)
+        screened_error, growth = error.copy(), np.zeros(maps)
+        for b in range(len(block)):
+            _field_sizes(block[b], bins, sizes, field)
+            for f in range(maps):  # 1e-6: the rounding of the bound itself
+                slack[f] = min(screened_error[f], spikes[b] * step / 2) + spikes[b] * growth[f] + 1e-6
+            feature, position = _best(total[b].reshape((positions, padded)), field, events[b], starts[b], sizes, weight,
+                                      low, step, slack)
+            record[start + b, 0], record[start + b, 1] = feature, position
+            if learn and feature >= 0:
+                plus, minus = reward if decision[feature] == labels[start + b] else punishment
+                row, column = divmod(position, out_w)
+                old = weight[feature].copy()
+                update(weight[feature], block[b], row, column, bins - 1, plus, minus, False, low, high, pad)
+                error[feature] = _requantise(old, weight[feature], fast[..., feature], low, step)
+                growth[feature] += max(plus, minus, 0.0)
+    return record

@@ -1,0 +1,104 @@
+"""Learning from spike times: one pass of STDP or R-STDP, on both paths. Book chapters: 04 to 06.
+
+Images come one by one in data order; each of them may change the weights that the next one meets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from . import competition, kernels, kernels_s3, layers, plasticity
+from .network import SILENT, Network
+
+CHUNK = 250  #: images between two calls of `on_images`, that is between two chances to interrupt
+
+
+def learn_stdp(network: Network, name: str, times: Tensor, rate: plasticity.DoublingRate, path: str = "fast",
+               on_images: Callable[[int], object] = lambda count: None) -> list[list[competition.Winner]]:
+    """Show spike times (N, C, H, W) once, in order, to S1 or S2; `network.weights[name]` learns in place.
+
+    Returns the winners of each image. `path` "reference" steps through time with SpikingJelly.
+    """
+    spec, weight = network.layer(name), network.weights[name]
+    record: list[list[competition.Winner]] = []
+    fast, start = kernels.maps_last(weight.numpy()), 0
+    while start < len(times):
+        part = times[start:start + min(CHUNK, rate.until_next())]
+        if path == "fast":
+            found = kernels.learn_stdp(
+                part.contiguous().numpy(), weight.numpy(), fast, spec.threshold, spec.padding, network.config.bins,
+                spec.winners, spec.radius, spec.pointwise, rate.plus, rate.minus, 0.0, 1.0)
+            width = part.shape[3] + 2 * spec.padding - spec.window + 1
+            record += [[competition.Winner(int(f), int(p) // width, int(p) % width, int(t), v)
+                        for f, p, t, v in rows if f >= 0] for rows in found]
+        else:
+            record += [_learn_stdp_reference(network, name, image, rate) for image in part]
+        rate.advance(len(part))
+        start += len(part)
+        on_images(len(part))
+    return record
+
+
+def _learn_stdp_reference(network: Network, name: str, image: Tensor,
+                          rate: plasticity.DoublingRate) -> list[competition.Winner]:
+    """One image (C, H, W), step by step through time: fire, compete, learn."""
+    spec, weight, bins = network.layer(name), network.weights[name], network.config.bins
+    times, potentials = layers.step_through(image[None], weight, spec.threshold, spec.padding, bins)
+    times, potentials = times[0], competition.potential_at_spike(potentials[:, 0], times[0])
+    if spec.pointwise:
+        times = competition.pointwise_inhibition(times, potentials, bins)
+    chosen = competition.k_winners(times, potentials, spec.winners, spec.radius, bins)
+    for winner in chosen:
+        pre = plasticity.receptive_field(image, winner.row, winner.column, spec.window, spec.padding, bins)
+        weight[winner.feature] = plasticity.stdp(weight[winner.feature], pre, winner.time, rate.plus, rate.minus)
+    return chosen
+
+
+def learn_rstdp(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, float], path: str = "fast") -> Tensor:
+    """Show spike times of C2 (N, C, H, W) once to S3, with fixed phi; returns winners (N, 2), map -1 where silent."""
+    config, weight = network.config, network.weights["s3"]
+    reward, punishment = plasticity.reward_rates(config, *phi)
+    if path == "fast":
+        return torch.from_numpy(kernels_s3.learn_rstdp(
+            c2.contiguous().numpy(), labels.numpy(), network.decision_map.numpy(), weight.numpy(), *network.screening(),
+            config.s3.padding, config.bins, reward, punishment, *network.bounds(), True))
+    winners = []
+    for image, label in zip(c2, labels):
+        potential = layers.final_potentials(image[None], weight, config.s3.padding, config.bins, "reference")[0]
+        if not potential.any():
+            winners.append((SILENT, SILENT))
+            continue
+        feature, row, column = (int(i) for i in torch.unravel_index(potential.argmax(), potential.shape))
+        winners.append((feature, row * potential.shape[2] + column))
+        plus, minus = reward if network.decision_map[feature] == label else punishment
+        pre = plasticity.receptive_field(image, row, column, config.s3.window, config.s3.padding, config.bins)
+        weight[feature] = plasticity.stdp(weight[feature], pre, config.bins - 1, plus, minus, *network.bounds(),
+                                          stabilise=False)
+    return torch.tensor(winners, dtype=torch.int64).reshape(-1, 2)
+
+
+def accuracy(network: Network, c2: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Share of right decisions and share of silent ones, given the spike times of C2."""
+    decisions, _ = network.decide(c2)
+    return float((decisions == labels).double().mean()), float((decisions == SILENT).double().mean())
+
+
+def rstdp_epoch(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, float],
+                on_images: Callable[[int], object] = lambda count: None) -> tuple[float, tuple[float, float]]:
+    """One pass over all images in batches of N; phi_r = misses / N and phi_p = hits / N count in the next batch.
+
+    Returns the share of right decisions while learning, and phi after the last batch.
+    """
+    hits = 0
+    for start in range(0, len(c2), network.config.batch):
+        batch = slice(start, start + network.config.batch)
+        features = learn_rstdp(network, c2[batch], labels[batch], phi)[:, 0]
+        spoke = features >= 0  # a silent decision is neither a hit nor a miss
+        hit = int((network.decision_map[features[spoke]] == labels[batch][spoke]).sum())
+        phi = ((int(spoke.sum()) - hit) / len(features), hit / len(features))
+        hits += hit
+        on_images(len(features))
+    return hits / len(c2), phi
