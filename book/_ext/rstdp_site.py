@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 COLAB = "https://colab.research.google.com"
-REMOTE = re.compile(r"(?:https?://(?:[^/@]*@)?|ssh://git@|git@)github\.com(?::\d+)?[:/]([\w.-]+)/([\w.-]+?)(?:\.git)?/?$")
+REMOTE = re.compile(r"(?:https?://(?:[^/@]*@)?|ssh://git@|git@)github\.com(?::\d+)?[:/]"
+                    r"([\w.-]+)/([\w.-]+?)(?:\.git)?/?$")
 
 
 def git(folder: Path, *arguments: str) -> str:
