@@ -1,7 +1,7 @@
 """Pictures of images, spikes, potentials, features and results, in one style that is safe for colour-blind readers.
 
 Every function is pure: it returns a `matplotlib.figure.Figure` that belongs to no pyplot state (an animation returns
-HTML), so that a notebook shows it once, as the last expression of a cell. Figures are 8 inches wide. Call `style()`
+HTML), so that a notebook shows it once, as the last expression of a cell. Figures are 7 inches wide. Call `style()`
 first. Spike times are integers 0..bins-1, and `bins` for a neuron that stays silent.
 """
 
@@ -24,7 +24,7 @@ from torch import Tensor
 from .encoding import BINS, dog_kernels
 from .player import animate
 
-WIDTH = 8.0  #: inches; all figures have it, so their letters have one size on the page
+WIDTH = 7.0  #: inches; all figures have it, so their letters have one size on the page
 COLOURS = list(sns.color_palette("colorblind").as_hex())
 BLUE, ORANGE, RED = COLOURS[0], COLOURS[1], COLOURS[3]
 SILENT = "#e4e4e4"  #: neurons that do not fire
