@@ -73,7 +73,7 @@ def parameters_of(chapter: Path) -> set[str]:
 
 def run_notebook(source: Path, target: Path, parameters: dict) -> float:
     """Execute one notebook with papermill; keep an earlier execution of the same source, code and parameters."""
-    key = hashlib.sha256(json.dumps([source.read_text(), provenance.code_digest(), parameters]).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps([source.read_text(), provenance.source(), parameters]).encode()).hexdigest()
     if target.exists():
         made = nbformat.read(target, 4).metadata.get("rstdp", {})
         if made.get("key") == key:

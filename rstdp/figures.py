@@ -149,7 +149,7 @@ def animate_wave(times, bins: int = BINS, names: Sequence[str] | None = None, co
 
     counts = [(times == step).sum() for step in range(bins)]
     return animate([frame(step) for step in range(bins)],
-                   [f"step {step}: {count} spikes" for step, count in enumerate(counts)],
+                   [f"step {step}, spikes: {count}" for step, count in enumerate(counts)],
                    f"Spike wave of {len(times)} channels over {bins} time steps: dark spots are spikes of the step "
                    "shown, light spots fired before.")
 
@@ -274,7 +274,8 @@ def learning_curve(rows, references: dict | None = None) -> Figure:
     ax.set(xlabel="epoch", ylabel=kind)
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.grid(axis="y", color="#e5e5e5", linewidth=0.8)
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    if ax.get_legend_handles_labels()[1]:
+        fig.legend(loc="outside lower center", ncols=2 if max(map(len, ax.get_legend_handles_labels()[1])) > 20 else 4)
     return fig
 
 

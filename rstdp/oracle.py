@@ -6,6 +6,7 @@ SpykeTorch (https://github.com/miladmozafari/SpykeTorch, GPL-3) is no part of th
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -93,3 +94,58 @@ def _record_s3(found: dict[str, Tensor], waves: list[Tensor], labels: Tensor, pa
 def _times(wave: Tensor) -> Tensor:
     """SpykeTorch's cumulative wave (bins, C, H, W) -> spike times (C, H, W)."""
     return first_spike(wave)
+
+
+def stages(network, images: Tensor, labels: Tensor) -> dict[str, Callable[[], None]]:
+    """SpykeTorch's stages on images (N, 28, 28) with the weights of `network`, to be timed against ours.
+
+    Keys as in report/benchmark.py. As in its example script, every step starts from the encoded image.
+    """
+    import_torchvision()
+    from SpykeTorch import functional as sf
+    from SpykeTorch import snn, utils
+
+    config = network.config
+    kernels = [utils.DoGKernel(window, *sigmas) for window, s1, s2 in DOG_SCALES for sigmas in ((s1, s2), (s2, s1))]
+    dog, latency = utils.Filter(kernels, padding=6, thresholds=50), utils.Intensity2Latency(config.bins)
+    convs, rules = {}, {}
+    for name, spec in (("s1", config.s1), ("s2", config.s2), ("s3", config.s3)):
+        maps, channels = network.weights[name].shape[:2]
+        convs[name] = snn.Convolution(channels, maps, spec.window, spec.mean, spec.std)
+        convs[name].weight.data = network.weights[name].clone()
+        bounds = (False, config.low, config.high) if name == "s3" else ()
+        rules[name] = snn.STDP(convs[name], (spec.plus, spec.minus), *bounds)
+
+    def encode(image: Tensor) -> Tensor:
+        return latency(sf.local_normalization(dog(image[None, None].float()), config.normalisation)).sign()
+
+    def forward(name: str, wave: Tensor) -> Tensor:
+        spec = getattr(config, name)
+        spikes = sf.fire(convs[name](sf.pad(wave, (spec.padding,) * 4)), spec.threshold)
+        return sf.pooling(spikes, spec.pool, spec.stride)
+
+    def stdp(name: str, wave: Tensor) -> None:
+        spec = getattr(config, name)
+        wave = sf.pad(wave, (spec.padding,) * 4)
+        potentials = sf.pointwise_inhibition(sf.fire(convs[name](wave), spec.threshold, True)[1])
+        spikes = potentials.sign()
+        rules[name](wave, potentials, spikes, sf.get_k_winners(potentials, spec.winners, spec.radius, spikes))
+
+    def s3(wave: Tensor, learn: bool) -> None:
+        wave = sf.pad(forward("s2", forward("s1", wave)), (config.s3.padding,) * 4)
+        spikes, potentials = sf.fire(convs["s3"](wave), None, True)
+        chosen = sf.get_k_winners(potentials, 1, 0, spikes)
+        if learn:
+            rules["s3"](wave, potentials, spikes, chosen)
+
+    waves = [encode(image) for image in images]
+    each = {"encoding": (encode, images), "S1 learning": (lambda wave: stdp("s1", wave), waves),
+            "S2 learning": (lambda wave: stdp("s2", forward("s1", wave)), waves),
+            "S3 learning": (lambda wave: s3(wave, True), waves), "S3 test": (lambda wave: s3(wave, False), waves),
+            "inference, image to decision": (lambda image: s3(encode(image), False), images)}
+
+    def run(step: Callable[[Tensor], object], inputs) -> None:
+        for one in inputs:
+            step(one)
+
+    return {stage: (lambda step=step, inputs=inputs: run(step, inputs)) for stage, (step, inputs) in each.items()}

@@ -64,7 +64,7 @@ def test_a_figure_leaves_nothing_behind_in_pyplot():
 def test_animation_plays_by_itself_and_loads_nothing():
     player = figures.animate_wave(TIMES, bins=3, names=["on", "off <centre>"])
     assert isinstance(player, HTML)
-    assert player.data.count("step ") >= 3 and "step 1: 2 spikes" in player.data
+    assert player.data.count("step ") >= 3 and "step 1, spikes: 2" in player.data
     assert "http" not in player.data and "alt=" in player.data
     assert len(player.data) < 1_500_000
 

@@ -70,7 +70,7 @@ def test_numbers_come_from_the_result_files(results, tmp_path):
     changed[5] = "0.987654"
     csv.write_text("\n".join([*lines[:-1], ",".join(changed)]) + "\n")
     facts = json.loads((results / "tiny" / "provenance.json").read_text())
-    facts["runs"][0]["sessions"][0]["code"] = "older"
+    facts["runs"][0]["sessions"][0]["behaviour"] = "older"
     (results / "tiny" / "provenance.json").write_text(json.dumps(facts))
     again = rendered(results, tmp_path)
     assert "98.77" in again and "98.77" not in text

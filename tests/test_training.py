@@ -251,3 +251,12 @@ def test_an_unreadable_image(tmp_path):
     (tmp_path / "cut.png").write_bytes((tmp_path / "white.png").read_bytes()[:40])
     with pytest.raises(datasets.DataError, match="cannot be read"):
         datasets.load_image(tmp_path / "cut.png")
+
+
+def test_the_behaviour_fingerprint_notices_a_changed_rule(monkeypatch):
+    from rstdp import plasticity, provenance
+
+    before = provenance.behaviour.__wrapped__()
+    assert before == provenance.behaviour.__wrapped__()
+    monkeypatch.setattr(plasticity, "reward_rates", lambda config, phi_r, phi_p: ((0.004, -0.003), (-0.004, 0.0005)))
+    assert before != provenance.behaviour.__wrapped__()
