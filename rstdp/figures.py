@@ -111,7 +111,7 @@ def filters(weight, columns: int = 10) -> Figure:
     """
     weight = _array(weight)
     difference = weight[:, 0::2].sum(1) - weight[:, 1::2].sum(1)
-    return responses(difference, "weight, on minus off", columns=columns, centred=True)
+    return responses(difference, "on minus off", columns=columns, centred=True)
 
 
 # --- spikes and potentials ----------------------------------------------------------------------------------------
@@ -285,7 +285,7 @@ def confusion(labels, decisions, classes: int = 10) -> Figure:
     counts = np.zeros((classes, classes + 1), dtype=int)
     np.add.at(counts, (labels, np.where(decisions < 0, classes, decisions)), 1)
     share = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    fig = Figure((WIDTH, 6.4), layout="constrained")
+    fig = Figure((WIDTH, 5.7), layout="constrained")
     ax = fig.subplots()
     shown = ax.imshow(share, cmap="Blues", vmin=0, vmax=100)
     for (row, column), count in np.ndenumerate(counts):
@@ -297,7 +297,7 @@ def confusion(labels, decisions, classes: int = 10) -> Figure:
     ax.set_xticklabels([*map(str, range(classes)), "silent"])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    fig.colorbar(shown, ax=ax, label="share of the label's images (%)", shrink=0.85, pad=0.02)
+    fig.colorbar(shown, ax=ax, label="share of the label's images (%)", shrink=0.8, pad=0.02)
     return fig
 
 

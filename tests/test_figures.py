@@ -37,7 +37,7 @@ def labelled(figure):
     (lambda: figures.potentials(torch.ones(3, 2).cumsum(0), 1.5, [1, 3]), POTENTIAL),
     (lambda: figures.potentials(torch.ones(3, 2), 0.5, torch.eye(3)[:, :2]), POTENTIAL),
     (lambda: figures.potentials(torch.ones(3, 1), math.inf, until=1), POTENTIAL),
-    (lambda: figures.filters(torch.rand(3, 6, 5, 5)), {"weight, on minus off"}),
+    (lambda: figures.filters(torch.rand(3, 6, 5, 5)), {"on minus off"}),
     (lambda: figures.features(torch.zeros(3, 5, 5), columns=2), set()),
     (lambda: figures.learning_curve(ROWS, {"other": 0.6}), {"epoch", "accuracy (%)"}),
     (lambda: figures.learning_curve([{"epoch": 0, "train_accuracy": 0.5}]), {"epoch", "accuracy (%)"}),
