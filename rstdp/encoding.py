@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .kernels_encoding import latencies
+
 BINS = 15
 #: (window, centre sigma, surround sigma) of the on-centre filters in pixels; swapping the sigmas gives off-centre.
 DOG_SCALES = ((3, 3 / 9, 6 / 9), (7, 7 / 9, 14 / 9), (13, 13 / 9, 26 / 9))
@@ -83,10 +85,7 @@ def intensity_to_latency(values: Tensor, bins: int = BINS, remainder: str = "sil
 
     values: (N, C, H, W), not negative. Returns spike times (N, C, H, W) uint8; `bins` means silent.
     """
-    if remainder not in ("silent", "last"):
-        raise ValueError(f"remainder must be 'silent' or 'last', got {remainder!r}")
-    if not 1 <= bins <= 254:
-        raise ValueError(f"bins must be between 1 and 254, got {bins}")
+    _check_latency(bins, remainder)
     flat = values.reshape(len(values), -1)
     order = torch.sort(flat, dim=1, descending=True, stable=True).indices
     positive = (flat > 0).sum(1, keepdim=True)
@@ -101,12 +100,29 @@ def intensity_to_latency(values: Tensor, bins: int = BINS, remainder: str = "sil
 
 def encode(images, bins: int = BINS, threshold: float = 50.0, radius: int = 8, remainder: str = "silent",
            batch: int = 500) -> Tensor:
-    """Images (N, H, W) uint8 -> spike times (N, 6, H, W) uint8; `bins` means silent. Runs where `images` lives."""
+    """Images (N, H, W) uint8 -> spike times (N, 6, H, W) uint8; `bins` means silent.
+
+    The three steps above, in batches; on the CPU the last two are compiled into one (`kernels_encoding`), with the
+    same result. Runs where `images` lives.
+    """
     images = as_images(images)
     kernels = dog_kernels().to(images.device)
-    times = [intensity_to_latency(local_normalisation(dog_filter(part, threshold, kernels), radius), bins, remainder)
-             for part in images.split(batch)]
+    _check_latency(bins, remainder)
+    times = []
+    for part in images.split(batch):
+        responses = dog_filter(part, threshold, kernels)
+        if images.device.type == "cpu":
+            times.append(torch.from_numpy(latencies(responses.numpy(), radius, bins, remainder == "last")))
+        else:
+            times.append(intensity_to_latency(local_normalisation(responses, radius), bins, remainder))
     return torch.cat(times) if times else torch.empty(0, len(kernels), *images.shape[1:], dtype=torch.uint8)
+
+
+def _check_latency(bins: int, remainder: str) -> None:
+    if remainder not in ("silent", "last"):
+        raise ValueError(f"remainder must be 'silent' or 'last', got {remainder!r}")
+    if not 1 <= bins <= 254:
+        raise ValueError(f"bins must be between 1 and 254, got {bins}")
 
 
 def as_images(images) -> Tensor:

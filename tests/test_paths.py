@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rstdp import agreement, competition, kernels, layers, plasticity, training
+from rstdp import agreement, competition, encoding, kernels, layers, plasticity, training
 from rstdp.config import PAPER, SPYKETORCH, Layer
 from rstdp.network import Network
 
@@ -27,6 +27,20 @@ def cases(draw, near_binary=st.booleans()):
     padding = draw(st.integers(0, window // 2))
     threshold = draw(st.sampled_from([0.0, 1.0, 2.0, 3.0, 5.5, 10.0]))
     return torch.from_numpy(times), torch.from_numpy(weight.astype(np.float32)), threshold, padding
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3, 9, 256]), st.sampled_from([0, 1, 8]),
+       st.sampled_from(["silent", "last"]), st.sampled_from([1, 15, 40]))
+def test_encoder(seed, grey_levels, radius, remainder, bins):
+    """Few grey levels make many equal responses: exact ties and near ties at the edges of the bins."""
+    rng = np.random.default_rng(seed)
+    images = np.kron(rng.integers(0, grey_levels, (4, 7, 7)), np.ones((4, 4))) * (255 // (grey_levels - 1))
+    images[rng.random(images.shape) < 0.02] = 255
+    images = torch.from_numpy(images.astype(np.uint8))
+    steps = encoding.local_normalisation(encoding.dog_filter(images), radius)
+    expected = encoding.intensity_to_latency(steps, bins, remainder)
+    assert torch.equal(encoding.encode(images, bins, 50.0, radius, remainder), expected)
 
 
 @settings(max_examples=150, deadline=None)
@@ -132,6 +146,12 @@ def test_shapes_of_both_configurations(config, digits):
     assert c2.shape == (3, 250, side, side)
     assert network.potentials(c2).shape == (3, 200, side, side)
     assert layers.pool_max_potential(network.potentials(c2)).shape == (3, 200)
+
+
+def test_encoder_on_mnist(mnist):
+    images = mnist.train_images[:1000]
+    steps = encoding.local_normalisation(encoding.dog_filter(images))
+    assert torch.equal(encoding.encode(images), encoding.intensity_to_latency(steps))
 
 
 @pytest.mark.parametrize("images", [2000])
