@@ -1,7 +1,7 @@
 # The front door. `make report` and `make test` set up everything they need in .venv.
 PRESET ?= quick
 ARGS ?=
-PYTHON ?= python3.11
+PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
@@ -18,7 +18,7 @@ setup: $(VENV)/.ready
 
 # Without CUDA on Linux, the CPU build of torch saves gigabytes: install it into .venv first (README).
 $(VENV)/.ready: requirements.txt
-	command -v $(PYTHON) >/dev/null && $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/python -m ipykernel install --sys-prefix --name python3 >/dev/null
 	touch $@

@@ -73,7 +73,9 @@ def compare(dataset: str, images: int) -> list[tuple]:
     """Rows of COLUMNS. Ours and SpykeTorch's stages alternate, so that a noisy machine disturbs both alike."""
     data, network = datasets.load(dataset), load_pretrained("mnist")
     ours = Stages(network, data.train_images[:OURS_MORE * images], data.train_labels[:OURS_MORE * images]).all()
-    theirs = oracle.stages(network, data.train_images[:images], data.train_labels[:images]) if oracle.available() else {}
+    theirs = {}
+    if oracle.available():
+        theirs = oracle.stages(network, data.train_images[:images], data.train_labels[:images])
     theirs["S2 learning, S1 not kept"] = theirs.get("S2 learning")
     measured: dict[str, tuple[list, list]] = {stage: ([], []) for stage in ours}
     for function in ours.values():  # compile first
@@ -87,13 +89,17 @@ def compare(dataset: str, images: int) -> list[tuple]:
     rows = []
     for stage, (mine, other) in measured.items():
         mine, other = statistics.median(mine), statistics.median(other) if other else None
-        rows.append((stage, round(mine, 4), other and round(other, 3), other and round(other / mine, 1), 1, machine))
-    by_stage = {row[0]: row for row in rows}
+        rows.append(row(stage, mine, other, machine))
+    by_stage = {line[0]: line for line in rows}
     learn, test = by_stage["S3 learning"], by_stage["S3 test"]
-    mine, other = ((6 * learn[i] + test[i]) / 7 if learn[i] else None for i in (1, 2))  # 60,000 learned, 10,000 tested
-    rows.append(("S3 learning with test", round(mine, 4), other and round(other, 3), other and round(other / mine, 1), 1,
-                 machine))
+    # as in an epoch of MNIST: 60,000 images to learn, 10,000 to test
+    mine, other = ((6 * learn[i] + test[i]) / 7 if learn[i] else None for i in (1, 2))
+    rows.append(row("S3 learning with test", mine, other, machine))
     return rows
+
+
+def row(stage: str, mine: float, other: float | None, machine: str) -> tuple:
+    return stage, round(mine, 4), other and round(other, 3), other and round(other / mine, 1), 1, machine
 
 
 def scaling(dataset: str) -> list[tuple]:

@@ -22,6 +22,8 @@ EXAMPLES = """examples:
 
 An interrupted 'train' or 'experiment' goes on where it stopped when the same command is given again."""
 
+WEIGHTS = "weights.npz of a run, or a name such as mnist (default: mnist)"
+
 # On so few images the lower layers need more passes than on MNIST's 60,000.
 DIGITS_DEFAULTS = {"s1.epochs": 4, "s2.epochs": 15, "s3.epochs": 40, "batch": 100}
 
@@ -49,18 +51,21 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
                        help="change a parameter, for example s2.threshold=15 or s3.epochs=20; may be repeated; an "
                             "unknown name lists all")
+    train.add_argument("--device", default="", metavar="DEVICE",
+                       help="step through time with SpikingJelly on this device, for example cuda; without it the "
+                            "compiled path runs on the CPU, with the same result and faster")
     train.add_argument("--tensorboard", action="store_true", help="also write scalars for TensorBoard to --out")
 
     evaluate = commands.add_parser("evaluate", help="accuracy of trained weights on test images")
-    evaluate.add_argument("--weights", help="weights.npz of a run, or a name such as mnist (default: mnist)", default="mnist")
-    evaluate.add_argument("--dataset", choices=datasets.DATASETS, default="digits", help="default: digits")
+    evaluate.add_argument("--weights", help=WEIGHTS, default="mnist")
+    evaluate.add_argument("--dataset", choices=datasets.DATASETS, help="default: what the weights were trained on")
     evaluate.add_argument("--test", type=int, default=0, metavar="N", help="test images, 0 for all (default: 0)")
 
     classify = commands.add_parser("classify", help="say which digit an image file shows", description=(
         "Reads a PNG or JPEG of one digit, dark on light or light on dark, centres it as MNIST does, and prints the "
         "decision with the strongest feature maps of the last layer."))
     classify.add_argument("image", nargs="+", type=Path, help="image file")
-    classify.add_argument("--weights", help="weights.npz of a run, or a name such as mnist (default: mnist)", default="mnist")
+    classify.add_argument("--weights", help=WEIGHTS, default="mnist")
 
     experiment = commands.add_parser("experiment", help="run a named experiment: variants times seeds", description=(
         "Experiments are files in report/experiments; results go to report/results. Known: "
@@ -89,17 +94,19 @@ def train(options: argparse.Namespace) -> None:
     defaults = DIGITS_DEFAULTS if options.dataset == "digits" else {"s3.epochs": 20}
     config = get_config(options.config).replace({**defaults, **parse_changes(options.changes)})
     data = datasets.load(options.dataset).subset(options.train, options.test)
-    trainer = Trainer(config, data, options.seed, options.out, options.validation, tensorboard=options.tensorboard)
+    trainer = Trainer(config, data, options.seed, options.out, options.validation, tensorboard=options.tensorboard,
+                      path="reference" if options.device else "fast", device=options.device or "cpu")
     if trainer.rows:
         print(f"resuming after epoch {trainer.rows[-1]['epoch']} of S3")
     trainer.run()
     last = trainer.rows[-1]
-    print(f"after {last['epoch']} epochs: {last['train_accuracy']:.1%} of the training and {last['test_accuracy']:.1%} of "
-          f"the test images right\nweights: {options.out / 'weights.npz'}")
+    print(f"after {last['epoch']} epochs: {last['train_accuracy']:.1%} of the training and "
+          f"{last['test_accuracy']:.1%} of the test images right\nweights: {options.out / 'weights.npz'}")
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    network, data = open_weights(options.weights), datasets.load(options.dataset).subset(None, options.test)
+    network = open_weights(options.weights)
+    data = datasets.load(options.dataset or network.trained_on or "digits").subset(None, options.test)
     decisions = network.classify(data.test_images)
     right, silent = decisions == data.test_labels, decisions == SILENT
     print(f"{data.name}: {right.double().mean():.2%} of {len(right)} test images right, {int(silent.sum())} silent")

@@ -112,7 +112,8 @@ def compare_rstdp(record: dict[str, Tensor], steps: int, path: str = "fast", bat
         mine = [int(i) for i in torch.unravel_index(potential.argmax(), potential.shape)]
         recorded = record["s3_winners"][step].tolist()
         if recorded[0] < 0:
-            result.same, result.different = result.same + (not potential.any()), result.different + bool(potential.any())
+            silent = not potential.any()
+            result.same, result.different = result.same + silent, result.different + (not silent)
             continue
         if mine == recorded:
             result.same += 1

@@ -70,8 +70,9 @@ def load(name: str) -> Experiment:
             raise ValueError(f"{path}, variant {variant!r}: {error}") from error
     if not variants:
         raise ValueError(f"{path} has no [variants.<name>]: there is nothing to train")
+    sizes = (raw.get(key, 0) for key in ("train", "test", "validation"))
     return Experiment(path.stem, raw.get("description", ""), raw.get("dataset", "digits"), variants,
-                      tuple(raw.get("seeds", [0])), raw.get("train", 0), raw.get("test", 0), raw.get("validation", 0), raw)
+                      tuple(raw.get("seeds", [0])), *sizes, raw)
 
 
 def run(experiment: Experiment, results: Path | None = None, work: Path | None = None, jobs: int = -1,
@@ -87,7 +88,8 @@ def run(experiment: Experiment, results: Path | None = None, work: Path | None =
     data = datasets.load(experiment.dataset).subset(experiment.train, experiment.test)
     checksum = data.checksum()
     done = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        delayed(_one)(experiment, variant, seed, work / f"{variant}-{seed}", quiet) for variant, seed in experiment.runs())
+        delayed(_one)(experiment, variant, seed, work / f"{variant}-{seed}", quiet)
+        for variant, seed in experiment.runs())
     for variant, seed in done:
         collect(experiment, results, work, checksum)
     return results

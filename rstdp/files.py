@@ -19,7 +19,7 @@ def check_digest(path: str | os.PathLike, stored: str, config: Config) -> None:
     """Raise CheckpointError where a file was written with other parameters."""
     if stored != config.digest():
         raise CheckpointError(f"{path} was written with another configuration (fingerprint {stored}, asked for "
-                              f"{config.name!r} {config.digest()}); choose another output folder or the same parameters")
+                              f"{config.name!r} {config.digest()}); choose another folder or the same parameters")
 
 
 def write_npz(path: str | os.PathLike, compressed: bool = False, **arrays) -> None:

@@ -295,7 +295,7 @@ def update(weight, times, row, column, when, plus, minus, stabilise, low, high, 
     weight: (C, KH, KW) float32, changed in place.
     """
     channels, height, width = times.shape
-    one, plus, minus = np.float32(1), np.float32(plus), np.float32(minus)
+    plus, minus = np.float32(plus), np.float32(minus)
     low, high = np.float32(low), np.float32(high)
     for c in range(channels):
         for ky in range(weight.shape[1]):

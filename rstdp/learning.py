@@ -46,8 +46,9 @@ def _learn_stdp_reference(network: Network, name: str, image: Tensor,
                           rate: plasticity.DoublingRate) -> list[competition.Winner]:
     """One image (C, H, W), step by step through time: fire, compete, learn."""
     spec, weight, bins = network.layer(name), network.weights[name], network.config.bins
-    times, potentials = layers.step_through(image[None], weight, spec.threshold, spec.padding, bins)
-    times, potentials = times[0], competition.potential_at_spike(potentials[:, 0], times[0])
+    times, potentials = layers.step_through(*network.placed("reference", image[None], weight), spec.threshold,
+                                            spec.padding, bins)
+    times, potentials = times[0].cpu(), competition.potential_at_spike(potentials[:, 0], times[0]).cpu()
     if spec.pointwise:
         times = competition.pointwise_inhibition(times, potentials, bins)
     chosen = competition.k_winners(times, potentials, spec.winners, spec.radius, bins)
@@ -67,12 +68,11 @@ def learn_rstdp(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, 
             config.s3.padding, config.bins, reward, punishment, *network.bounds(), True))
     winners = []
     for image, label in zip(c2, labels):
-        potential = layers.final_potentials(image[None], weight, config.s3.padding, config.bins, "reference")[0]
-        if not potential.any():
-            winners.append((SILENT, SILENT))
+        feature, position = network.winners(image[None], path)[0].tolist()
+        winners.append((feature, position))
+        if feature == SILENT:
             continue
-        feature, row, column = (int(i) for i in torch.unravel_index(potential.argmax(), potential.shape))
-        winners.append((feature, row * potential.shape[2] + column))
+        row, column = divmod(position, image.shape[2] + 2 * config.s3.padding - config.s3.window + 1)
         plus, minus = reward if network.decision_map[feature] == label else punishment
         pre = plasticity.receptive_field(image, row, column, config.s3.window, config.s3.padding, config.bins)
         weight[feature] = plasticity.stdp(weight[feature], pre, config.bins - 1, plus, minus, *network.bounds(),
@@ -80,14 +80,15 @@ def learn_rstdp(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, 
     return torch.tensor(winners, dtype=torch.int64).reshape(-1, 2)
 
 
-def accuracy(network: Network, c2: Tensor, labels: Tensor) -> tuple[float, float]:
+def accuracy(network: Network, c2: Tensor, labels: Tensor, path: str = "fast") -> tuple[float, float]:
     """Share of right decisions and share of silent ones, given the spike times of C2."""
-    decisions, _ = network.decide(c2)
+    decisions, _ = network.decide(c2, path)
     return float((decisions == labels).double().mean()), float((decisions == SILENT).double().mean())
 
 
 def rstdp_epoch(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, float],
-                on_images: Callable[[int], object] = lambda count: None) -> tuple[float, tuple[float, float]]:
+                path: str = "fast", on_images: Callable[[int], object] = lambda count: None,
+                ) -> tuple[float, tuple[float, float]]:
     """One pass over all images in batches of N; phi_r = misses / N and phi_p = hits / N count in the next batch.
 
     Returns the share of right decisions while learning, and phi after the last batch.
@@ -95,7 +96,7 @@ def rstdp_epoch(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, 
     hits = 0
     for start in range(0, len(c2), network.config.batch):
         batch = slice(start, start + network.config.batch)
-        features = learn_rstdp(network, c2[batch], labels[batch], phi)[:, 0]
+        features = learn_rstdp(network, c2[batch], labels[batch], phi, path)[:, 0]
         spoke = features >= 0  # a silent decision is neither a hit nor a miss
         hit = int((network.decision_map[features[spoke]] == labels[batch][spoke]).sum())
         phi = ((int(spoke.sum()) - hit) / len(features), hit / len(features))

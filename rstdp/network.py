@@ -39,6 +39,7 @@ class Network:
             self.weights[name] = weight.clamp(low, high)
             channels = spec.maps
         per_class = -(-config.s3.maps // config.classes)
+        self.trained_on = ""  #: name of the data set, once trained
         #: the class that each feature map of S3 stands for: blocks of maps, 0 0 ... 9 9
         self.decision_map = (torch.arange(config.s3.maps) // per_class).clamp(max=config.classes - 1)
 
@@ -53,9 +54,12 @@ class Network:
     def spike_times(self, name: str, times: Tensor, path: str = "fast") -> Tensor:
         """Spike times of one S layer, given those of its input."""
         spec, weight = self.layer(name), self.weights[name]
-        if path == "reference":
-            weight, times = weight.to(self.device), times.to(self.device)
-        return layers.conv_times(times, weight, spec.threshold, spec.padding, self.config.bins, path).cpu()
+        return layers.conv_times(*self.placed(path, times, weight), spec.threshold, spec.padding, self.config.bins,
+                                 path).cpu()
+
+    def placed(self, path: str, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Tensors on the device where a path runs: the reference path on `device`, the fast path on the CPU."""
+        return tuple(tensor.to(self.device) if path == "reference" else tensor for tensor in tensors)
 
     def pooled(self, name: str, times: Tensor, path: str = "fast", batch: int = 500) -> Tensor:
         """Spike times of C1 (`name` "s1") or C2 ("s2"), given those of the S layer's input; in batches."""
@@ -69,20 +73,30 @@ class Network:
 
     def potentials(self, c2: Tensor, path: str = "fast") -> Tensor:
         """Final potentials (N, maps, H, W) float64 of S3, given the spike times of C2."""
-        return layers.final_potentials(c2, self.weights["s3"], self.config.s3.padding, self.config.bins, path)
+        return layers.final_potentials(*self.placed(path, c2, self.weights["s3"]), self.config.s3.padding,
+                                       self.config.bins, path).cpu()
 
-    def decide(self, c2: Tensor) -> tuple[Tensor, Tensor]:
+    def winners(self, c2: Tensor, path: str = "fast") -> Tensor:
+        """The neuron of S3 with the highest potential, as (map, position) (N, 2) int64; map -1 where all are silent."""
+        if path == "reference":
+            potentials = self.potentials(c2, path).flatten(2)
+            best = potentials.flatten(1).argmax(1)
+            winners = torch.stack([best // potentials.shape[2], best % potentials.shape[2]], dim=1)
+            return torch.where(potentials.flatten(1).any(1, keepdim=True), winners, SILENT)
+        no_labels, no_change = np.zeros(len(c2), dtype=np.int64), (0.0, 0.0)
+        return torch.from_numpy(kernels_s3.learn_rstdp(
+            c2.contiguous().numpy(), no_labels, self.decision_map.numpy(), self.weights["s3"].numpy(),
+            *self.screening(), self.config.s3.padding, self.config.bins, no_change, no_change, *self.bounds(), False))
+
+    def decide(self, c2: Tensor, path: str = "fast") -> tuple[Tensor, Tensor]:
         """Decisions (N,) int64, -1 where silent, and the winning (map, position) of each image (N, 2)."""
-        winners = kernels_s3.learn_rstdp(c2.contiguous().numpy(), np.zeros(len(c2), np.int64), self.decision_map.numpy(),
-                                      self.weights["s3"].numpy(), *self.screening(), self.config.s3.padding,
-                                      self.config.bins, (0.0, 0.0), (0.0, 0.0), *self.bounds(), False)
-        winners = torch.from_numpy(winners)
+        winners = self.winners(c2, path)
         decisions = torch.where(winners[:, 0] >= 0, self.decision_map[winners[:, 0]], SILENT)
         return decisions, winners
 
-    def classify(self, images) -> Tensor:
+    def classify(self, images, path: str = "fast") -> Tensor:
         """Images (N, H, W) uint8 -> decisions (N,); -1 where the network stays silent."""
-        return self.decide(self.features(images))[0]
+        return self.decide(self.features(images, path), path)[0]
 
     def bounds(self) -> tuple[float, float]:
         return self.config.low, self.config.high
@@ -92,9 +106,10 @@ class Network:
         return kernels_s3.screening_weights(self.weights["s3"].numpy(), *self.bounds())
 
     def save(self, path: str | os.PathLike, **extra) -> None:
-        """Write weights and configuration as a compressed .npz; an older file stays intact until the new one is whole."""
+        """Write weights and configuration as a compressed .npz; an older file stays until the new one is whole."""
         write_npz(path, compressed=True, config=json.dumps(self.config.to_dict()), digest=self.config.digest(),
-                  seed=self.seed, **{name: weight.numpy() for name, weight in self.weights.items()}, **extra)
+                  seed=self.seed, trained_on=self.trained_on,
+                  **{name: weight.numpy() for name, weight in self.weights.items()}, **extra)
 
     @classmethod
     def load(cls, path: str | os.PathLike, config: Config | None = None) -> Network:
@@ -110,6 +125,7 @@ class Network:
                                   "'python -m rstdp train'") from error
         check_digest(path, str(data["digest"]), config or found)
         network = cls(config or found, int(data["seed"]), channels=data["s1"].shape[1])
+        network.trained_on = str(data.get("trained_on", ""))
         for name in LAYERS:
             if network.weights[name].shape != data[name].shape:
                 raise CheckpointError(f"{path}: {name} has the shape {data[name].shape}, the configuration says "

@@ -60,7 +60,8 @@ def record(images: Tensor, labels: Tensor, seed: int = 0, passes: tuple[int, int
             rule(wave, potentials, spikes, chosen)
             winners.append(chosen + [(-1, -1, -1)] * (spec.winners - len(chosen)))
         found[f"{name}_winners"], found[f"w{name[1]}"] = torch.tensor(winners), conv.weight.detach().clone()
-        waves = [sf.pooling(sf.fire(conv(sf.pad(wave, pads)), spec.threshold), spec.pool, spec.stride) for wave in waves]
+        fired = [sf.fire(conv(sf.pad(wave, pads)), spec.threshold) for wave in waves]
+        waves = [sf.pooling(wave, spec.pool, spec.stride) for wave in fired]
         found[f"c{name[1]}_times"] = torch.stack([_times(wave) for wave in waves])
 
     _record_s3(found, waves, labels, passes[2], batch, snn, sf)

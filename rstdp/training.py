@@ -48,15 +48,17 @@ class Trainer:
 
     folder: gets checkpoint.npz (after every pass over the data), accuracy.csv and weights.npz; None keeps all in
     memory. validation: how many of the last training images are held out. variant: the first column of accuracy.csv.
-    tensorboard: also write scalars to folder/tensorboard. Raises CheckpointError where the folder holds another run.
+    tensorboard: also write scalars to folder/tensorboard. path: "fast", or "reference" to step through time on
+    `device`, with the same result. Raises CheckpointError where the folder holds another run.
     """
 
     def __init__(self, config: Config, data: Dataset, seed: int = 0, folder: str | Path | None = None,
-                 validation: int = 0, variant: str | None = None, tensorboard: bool = False, quiet: bool = False):
+                 validation: int = 0, variant: str | None = None, tensorboard: bool = False, quiet: bool = False,
+                 path: str = "fast", device: str = "cpu"):
         self.config, self.seed, self.variant, self.quiet = config, seed, variant or config.name, quiet
         self.data, self.validation_images, self.validation_labels = data.split(validation)
         self.folder = Path(folder) if folder else None
-        self.network, self.progress = Network(config, seed), Progress()
+        self.network, self.progress, self.path = Network(config, seed, device=device), Progress(), path
         self.data_key = f"{data.checksum()}-{len(data.train_images)}-{validation}"
         if self.folder and (self.folder / "checkpoint.npz").exists():
             self._resume()
@@ -85,6 +87,7 @@ class Trainer:
             self._learn_s3(train, *held_out)
         self.progress.layer = len(LAYERS)
         self._save()
+        self.network.trained_on = self.data.name
         if self.folder:
             self.network.save(self.folder / "weights.npz")
         if self.writer:
@@ -117,7 +120,7 @@ class Trainer:
         return self._batched(self.network.encode, images, what)
 
     def _forward(self, name: str, times: Tensor) -> Tensor:
-        return self._batched(lambda part: self.network.pooled(name, part), times, f"{name} forward")
+        return self._batched(lambda part: self.network.pooled(name, part, self.path), times, f"{name} forward")
 
     def _learn_layer(self, name: str, times: Tensor) -> None:
         spec, progress = self.network.layer(name), self.progress
@@ -127,7 +130,7 @@ class Trainer:
         while progress.epoch < spec.epochs:
             before = self.network.weights[name].clone()
             with self._bar(len(times), f"{name} epoch {progress.epoch + 1}/{spec.epochs}") as bar:
-                learn_stdp(self.network, name, times, rate, on_images=bar.update)
+                learn_stdp(self.network, name, times, rate, self.path, bar.update)
             progress.epoch += 1
             progress.plus, progress.minus, progress.seen = rate.plus, rate.minus, rate.seen
             weight = self.network.weights[name]
@@ -144,11 +147,11 @@ class Trainer:
             started = time.perf_counter()
             with self._bar(len(train), f"s3 epoch {progress.epoch + 1}/{self.config.s3.epochs}") as bar:
                 right, (progress.phi_r, progress.phi_p) = rstdp_epoch(
-                    self.network, train, labels, (progress.phi_r, progress.phi_p), bar.update)
+                    self.network, train, labels, (progress.phi_r, progress.phi_p), self.path, bar.update)
             scores = {"train_accuracy": right, "validation_accuracy": None}
             if len(validation):
-                scores["validation_accuracy"] = accuracy(self.network, validation, self.validation_labels)[0]
-            scores["test_accuracy"], scores["silent"] = accuracy(self.network, test, self.data.test_labels)
+                scores["validation_accuracy"] = accuracy(self.network, validation, self.validation_labels, self.path)[0]
+            scores["test_accuracy"], scores["silent"] = accuracy(self.network, test, self.data.test_labels, self.path)
             progress.epoch += 1
             seconds = time.perf_counter() - started
             progress.rows.append((self.variant, self.seed, progress.epoch, *scores.values(), round(seconds, 3)))
@@ -166,11 +169,11 @@ class Trainer:
         if not self.folder:
             return
         progress = self.progress
-        rows = np.array([[np.nan if value is None else value for value in row[2:]] for row in progress.rows], dtype=float)
+        rows = np.array([[np.nan if value is None else value for value in row[2:]] for row in progress.rows])
         write_npz(self.folder / "checkpoint.npz", digest=self.config.digest(), data=self.data_key, seed=self.seed,
                   place=np.array([progress.layer, progress.epoch, progress.seen]),
                   rates=np.array([progress.plus, progress.minus, progress.phi_r, progress.phi_p]),
-                  rows=rows.reshape(-1, len(COLUMNS) - 2),
+                  rows=rows.astype(float).reshape(-1, len(COLUMNS) - 2),
                   **{name: weight.numpy() for name, weight in self.network.weights.items()})
         write_csv(self.folder / "accuracy.csv", progress.rows)
 

@@ -14,7 +14,7 @@ BINS = 15
 
 
 @st.composite
-def cases(draw, near_binary=st.booleans()):
+def cases(draw):
     """Random spike times and weights; half of the weights nearly binary, so that potentials land on thresholds."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     channels, maps, window = draw(st.integers(1, 5)), draw(st.integers(1, 6)), draw(st.sampled_from([1, 3, 5]))
@@ -22,7 +22,7 @@ def cases(draw, near_binary=st.booleans()):
     times = rng.integers(0, BINS + 1, (2, channels, height, width)).astype(np.uint8)
     times[rng.random(times.shape) > draw(st.floats(0, 1))] = BINS
     weight = rng.random((maps, channels, window, window)).astype(np.float32)
-    if draw(near_binary):
+    if draw(st.booleans()):
         weight = np.where(weight > 0.5, np.float32(1) - weight * np.float32(1e-7), weight * np.float32(1e-6))
     padding = draw(st.integers(0, window // 2))
     threshold = draw(st.sampled_from([0.0, 1.0, 2.0, 3.0, 5.5, 10.0]))

@@ -52,7 +52,8 @@ def test_wave_and_times_are_two_views_of_the_same_spikes():
 
 
 @pytest.mark.parametrize("images, message", [
-    (torch.zeros(28, 28), "shape"), (torch.zeros(1, 3, 28, 28), "shape"), (torch.full((1, 28, 28), 300.0), "0 and 255")])
+    (torch.zeros(28, 28), "shape"), (torch.zeros(1, 3, 28, 28), "shape"),
+    (torch.full((1, 28, 28), 300.0), "0 and 255")])
 def test_wrong_images_are_refused(images, message):
     with pytest.raises(ValueError, match=message):
         encoding.encode(images)

@@ -35,7 +35,8 @@ def without_seconds(rows):
 
 @pytest.mark.parametrize("phase, calls", [("learn_stdp", 1), ("learn_stdp", 2), ("learn_stdp", 4), ("learn_rstdp", 1),
                                           ("learn_rstdp", 3), ("accuracy", 3)])
-def test_killed_in_every_phase_and_resumed_to_the_same_bits(phase, calls, data, small, uninterrupted, tmp_path, monkeypatch):
+def test_killed_in_every_phase_and_resumed_to_the_same_bits(phase, calls, data, small, uninterrupted, tmp_path,
+                                                            monkeypatch):
     owner = learning if phase == "learn_rstdp" else training  # where the name is looked up
     real, count = getattr(owner, phase), [0]
 
@@ -63,6 +64,15 @@ def test_the_same_seed_repeats_and_another_does_not(data, small, uninterrupted):
     other = Trainer(small, data, seed=4, validation=20, quiet=True).run()
     assert all(torch.equal(again.weights[name], uninterrupted[0].weights[name]) for name in again.weights)
     assert not torch.equal(other.weights["s3"], again.weights["s3"])
+
+
+def test_stepping_through_time_trains_the_same_network(small, digits):
+    few = digits.subset(30, 10)
+    config = small.replace({"s1.epochs": 1, "s2.epochs": 1, "s3.epochs": 2, "batch": 10})
+    fast = Trainer(config, few, quiet=True)
+    stepped = Trainer(config, few, quiet=True, path="reference", device="cpu")
+    assert all(torch.equal(fast.run().weights[name], stepped.run().weights[name]) for name in ("s1", "s2", "s3"))
+    assert without_seconds(fast.rows) == without_seconds(stepped.rows)
 
 
 def test_more_epochs_continue_a_finished_run(data, small, uninterrupted, tmp_path):
@@ -175,7 +185,7 @@ def test_an_experiment_from_a_file(tmp_path):
 
 
 @pytest.mark.parametrize("text, message", [
-    ('datset = "digits"\n[variants.a]', "unknown key 'datset'"), ("[variants.a]\nconfig = 'x'", "unknown configuration"),
+    ('datset = "digits"\n[variants.a]', "unknown key 'datset'"), ("[variants.a]\nconfig = 'x'", "unknown config"),
     ("[variants.a]\n's1.mapz' = 3", "s1.mapz"), ("seeds = [0]", "nothing to train"), ("seeds = ", "not valid TOML")])
 def test_a_wrong_experiment_file(tmp_path, text, message):
     (tmp_path / "x.toml").write_text(text)

@@ -1,7 +1,7 @@
-"""A Sphinx extension: launch buttons that lead to the repository the book is built from.
+"""A Sphinx extension: a button that leads to the repository the book is built from.
 
-Colab can open a notebook that lies on GitHub. Where the book is built from a GitHub repository, each chapter gets
-a button to its notebook there; elsewhere it gets none, because there is nothing that the button could open.
+Where the book is built from a GitHub repository, each page gets a button to it; elsewhere it gets none, because there
+is nothing that the button could open.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-COLAB = "https://colab.research.google.com"
 REMOTE = re.compile(r"(?:https?://(?:[^/@]*@)?|ssh://git@|git@)github\.com(?::\d+)?[:/]"
                     r"([\w.-]+)/([\w.-]+?)(?:\.git)?/?$")
 
@@ -51,12 +50,10 @@ def configure(app, config) -> None:
     options = config.html_theme_options
     if found is None:
         options.pop("repository_url", None)
-        options.pop("launch_buttons", None)
         return
     options["repository_url"], options["repository_branch"] = found
     options["path_to_docs"] = ""
     options["use_repository_button"] = True
-    options["launch_buttons"] = {"colab_url": COLAB}
 
 
 def setup(app) -> dict:
