@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections import Counter
 from pathlib import Path
@@ -72,6 +73,9 @@ def parser() -> argparse.ArgumentParser:
         + (", ".join(experiments.names()) or "none here")))
     experiment.add_argument("name", help="name of an experiment, or a .toml file")
     experiment.add_argument("--jobs", type=int, default=-1, help="runs at a time, -1 for one a core (default: -1)")
+    experiment.add_argument("--cluster", metavar="ADDRESS", help="spread the runs over the dask cluster with this "
+                            "scheduler, for example tcp://10.0.0.1:8786; its machines share the folders --work and "
+                            "--results and see the data")
     experiment.add_argument("--results", type=Path, help="folder for the results (default: report/results/<name>)")
     experiment.add_argument("--work", type=Path, help="folder for the checkpoints (default: report/work/<name>)")
     return top
@@ -131,7 +135,14 @@ def classify(options: argparse.Namespace) -> None:
 def experiment(options: argparse.Namespace) -> None:
     chosen = experiments.load(options.name)
     print(f"{chosen.name}: {len(chosen.runs())} runs. {chosen.description}")
-    print(f"results: {experiments.run(chosen, options.results, options.work, options.jobs)}")
+    with contextlib.ExitStack() as stack:
+        if options.cluster:
+            import joblib
+            from distributed import Client
+
+            stack.enter_context(Client(options.cluster))
+            stack.enter_context(joblib.parallel_config(backend="dask"))
+        print(f"results: {experiments.run(chosen, options.results, options.work, options.jobs)}")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from rstdp import datasets, experiments, files, learning, training
+from rstdp.__main__ import main
 from rstdp.files import CheckpointError
 from rstdp.network import Network, load_pretrained
 from rstdp.training import Trainer
@@ -182,6 +183,24 @@ def test_an_experiment_from_a_file(tmp_path):
     assert Network.load(results / "a-1.npz").seed == 1
     experiments.run(chosen, results, tmp_path / "work", jobs=1, quiet=True)
     assert (results / "accuracy.csv").read_text() == text
+
+
+def test_the_same_sweep_on_a_dask_cluster_of_two_workers(tmp_path):
+    from distributed import LocalCluster
+
+    file = tmp_path / "sweep.toml"
+    file.write_text('train = 60\ntest = 20\nseeds = [0, 1]\n[variants.a]\n"s1.maps" = 4\n"s2.maps" = 6\n'
+                    '"s3.maps" = 10\n"s1.epochs" = 1\n"s2.epochs" = 1\n"s3.epochs" = 2\n')
+
+    def sweep(name, *options):
+        folders = ["--results", str(tmp_path / name), "--work", str(tmp_path / f"{name}-work")]
+        assert main(["experiment", str(file), *folders, *options]) == 0
+        return [line.rsplit(",", 1)[0] for line in (tmp_path / name / "accuracy.csv").read_text().splitlines()]
+
+    here = sweep("here", "--jobs", "1")
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        assert sweep("there", "--cluster", cluster.scheduler_address) == here
+    assert len(here) == 5
 
 
 @pytest.mark.parametrize("text, message", [
