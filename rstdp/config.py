@@ -24,7 +24,7 @@ class Layer:
     padding: int  #: zeros around the input
     threshold: float  #: a neuron fires when its potential is strictly above it; infinite: read out the potential
     winners: int  #: k, how many neurons may learn from one image
-    radius: int  #: inhibition radius around a winner
+    radius: int  #: inhibition radius around a winner; 0 silences its position only, -1 nothing but its map
     pool: int  #: pooling window
     stride: int  #: pooling stride
     ceil: bool = False  #: keep the incomplete window at the border

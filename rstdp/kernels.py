@@ -178,6 +178,27 @@ def _settle(now, when, threshold, times, weight, row, column, pad, t, bins):
 
 
 @jit
+def settle(potentials, times, weight, threshold, pad):
+    """Spike times (N, F, H', W') uint8 from the potentials of every step (T, N, F, H', W'), T for silent.
+
+    As first crossing of the threshold, decided by `float32_potential` within `BAND` of it.
+    """
+    steps, images, maps, height, width = potentials.shape
+    found = np.full((images, maps, height, width), steps, dtype=np.uint8)
+    for n in range(images):
+        for f in range(maps):
+            for row in range(height):
+                for column in range(width):
+                    for t in range(steps):
+                        above = potentials[t, n, f, row, column] - threshold
+                        if above > BAND or (above >= -BAND and float32_potential(
+                                times[n], weight, f, row, column, pad, t) > np.float32(threshold)):
+                            found[n, f, row, column] = t
+                            break
+    return found
+
+
+@jit
 def final_potentials(times, weight, pad, bins, maps):
     """Potentials (N, maps, H', W') float64 after the last step, as read out behind an infinite threshold."""
     n = len(times)

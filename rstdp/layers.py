@@ -65,23 +65,12 @@ def step_through(times: Tensor, weight: Tensor, threshold: float, padding: int, 
     """The reference path: spike times (N, F, H', W') uint8 and the potentials of every step (bins, N, F, H', W')."""
     conv = SpikingConv2d(weight, threshold, padding)
     found = first_spike(conv(spike_wave(times, bins)))
-    return _settle(found, conv.potentials, times, weight, threshold, padding), conv.potentials
-
-
-def _settle(found: Tensor, potentials: Tensor, times: Tensor, weight: Tensor, threshold: float, padding: int) -> Tensor:
-    """Decide neurons whose potential came within `kernels.BAND` of the threshold as the oracle's rounding does."""
-    near = (potentials - threshold).abs() <= kernels.BAND  # (T, N, F, H, W)
-    certain = potentials > threshold + kernels.BAND
-    fast, inputs = kernels.maps_last(weight.cpu().numpy()), times.cpu().numpy()
-    for n, feature, row, column in near.any(0).nonzero().tolist():
-        for t in range(len(near)):
-            if certain[t, n, feature, row, column] or (near[t, n, feature, row, column] and kernels.float32_potential(
-                    inputs[n], fast, feature, row, column, padding, t) > np.float32(threshold)):
-                break
-        else:
-            t = len(near)
-        found[n, feature, row, column] = t
-    return found
+    near = (conv.potentials - threshold).abs() <= kernels.BAND
+    if near.any():  # there the oracle's rounding decides
+        settled = kernels.settle(conv.potentials.numpy(force=True), times.numpy(force=True),
+                                 kernels.maps_last(weight.numpy(force=True)), float(threshold), padding)
+        found = torch.where(near.any(0), torch.from_numpy(settled).to(found.device), found)
+    return found, conv.potentials
 
 
 def final_potentials(times: Tensor, weight: Tensor, padding: int = 0, bins: int = BINS, path: str = "fast") -> Tensor:

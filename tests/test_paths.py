@@ -60,7 +60,7 @@ def test_final_potentials_to_the_bit(case):
 
 
 @settings(max_examples=150, deadline=None)
-@given(cases(), st.integers(1, 7), st.integers(0, 3), st.booleans())
+@given(cases(), st.integers(1, 7), st.integers(-1, 3), st.booleans())
 def test_winners(case, k, radius, pointwise):
     times, weight, threshold, padding = case
     spec = Layer(len(weight), weight.shape[2], padding, threshold, k, radius, 1, 1, pointwise=pointwise)
