@@ -79,13 +79,18 @@ def run_notebook(source: Path, target: Path, parameters: dict) -> float:
         if made.get("key") == key:
             return made["seconds"]
     started, partial = time.perf_counter(), target.with_suffix(".partial.ipynb")
-    papermill.execute_notebook(str(source), str(partial), parameters, cwd=str(source.parent), progress_bar=False,
-                               kernel_name="python3")
+    execute(source, partial, parameters)
     notebook, seconds = nbformat.read(partial, 4), time.perf_counter() - started
     notebook.metadata["rstdp"] = {"key": key, "seconds": round(seconds, 1)}
     nbformat.write(notebook, target)
     partial.unlink()
     return seconds
+
+
+def execute(source: Path, target: Path, parameters: dict) -> None:
+    """Run one notebook in a fresh kernel, in its own folder."""
+    papermill.execute_notebook(str(source), str(target), parameters, cwd=str(source.parent), progress_bar=False,
+                               kernel_name="python3", extra_arguments=["--IPKernelApp.log_level=50"])
 
 
 def build(preset_name: str, changes: list[str], jobs: int) -> Path:
@@ -110,9 +115,9 @@ def build(preset_name: str, changes: list[str], jobs: int) -> Path:
         preset=preset_name, parameters=preset["chapters"], seconds=times), indent=1))
     print("writing the report", flush=True)
     executed = output / "replication-report.ipynb"
-    papermill.execute_notebook(str(REPORT / "replication-report.ipynb"), str(executed), {
-        "preset": preset_name, "results": str(output / "results")}, cwd=str(REPORT), progress_bar=False)
-    html, _ = HTMLExporter(exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True,
+    execute(REPORT / "replication-report.ipynb", executed,
+            {"preset": preset_name, "results": str(output / "results")})
+    html, _ = HTMLExporter(template_name="classic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True,
                            embed_images=True, mathjax_url="", require_js_url="").from_filename(str(executed))
     target = REPORT / "replication-report.html"
     target.write_text(html)
