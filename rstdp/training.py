@@ -134,7 +134,7 @@ class Trainer:
             progress.epoch += 1
             progress.plus, progress.minus, progress.seen = rate.plus, rate.minus, rate.seen
             weight = self.network.weights[name]
-            self._scalars(progress.epoch, {f"{name}/convergence": float((weight * (1 - weight)).mean()),
+            self.report(progress.epoch, {f"{name}/convergence": float((weight * (1 - weight)).mean()),
                                            f"{name}/change": float((weight - before).abs().mean())})
             if progress.epoch < spec.epochs:
                 self._save()
@@ -155,10 +155,11 @@ class Trainer:
             progress.epoch += 1
             seconds = time.perf_counter() - started
             progress.rows.append((self.variant, self.seed, progress.epoch, *scores.values(), round(seconds, 3)))
-            self._scalars(progress.epoch, {f"s3/{name}": value for name, value in scores.items() if value is not None})
+            self.report(progress.epoch, {f"s3/{name}": value for name, value in scores.items() if value is not None})
             self._save()
 
-    def _scalars(self, step: int, values: dict[str, float]) -> None:
+    def report(self, step: int, values: dict[str, float]) -> None:
+        """Called after every pass over the data with its scalars, for TensorBoard; override it to watch a run."""
         if self.writer:
             for name, value in values.items():
                 self.writer.add_scalar(name, value, step)
