@@ -117,8 +117,9 @@ def build(preset_name: str, changes: list[str], jobs: int) -> Path:
     executed = output / "replication-report.ipynb"
     execute(REPORT / "replication-report.ipynb", executed,
             {"preset": preset_name, "results": str(output / "results")})
-    html, _ = HTMLExporter(template_name="classic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True,
-                           embed_images=True, mathjax_url="", require_js_url="").from_filename(str(executed))
+    exporter = HTMLExporter(template_name="classic", exclude_input=True, exclude_input_prompt=True,
+                            exclude_output_prompt=True, embed_images=True, mathjax_url="", require_js_url="")
+    html, _ = exporter.from_filename(str(executed))
     target = REPORT / "replication-report.html"
     target.write_text(html)
     print(f"done in {time.perf_counter() - started:.0f} s\nexecuted chapters: {output}\nreport: {target}")

@@ -59,8 +59,8 @@ class Dataset:
 def load(name: str = "digits", root: str | os.PathLike | None = None) -> Dataset:
     """A data set by name: "digits" (in scikit-learn, offline) or "mnist".
 
-    MNIST comes from `root`, else from the folder that RSTDP_DATA names, else torchvision downloads it to
-    ~/.cache/rstdp. Raises DataError for a missing or damaged file and ValueError for an unknown name.
+    MNIST comes from `root`, else from the folder that RSTDP_DATA names if it holds MNIST/raw, else torchvision
+    downloads it to ~/.cache/rstdp. Raises DataError for a missing or damaged file and ValueError for an unknown name.
     """
     if name == "digits":
         return _digits()
@@ -84,7 +84,8 @@ def _digits() -> Dataset:
 
 
 def _mnist(root: str | os.PathLike | None) -> Dataset:
-    local = root or os.environ.get("RSTDP_DATA")
+    named = os.environ.get("RSTDP_DATA")
+    local = root or (named if named and (Path(named) / "MNIST" / "raw").is_dir() else None)
     folder = Path(local) if local else Path.home() / ".cache" / "rstdp"
     raw = folder / "MNIST" / "raw"
     for split, count in (("train", 60000), ("t10k", 10000)):
@@ -94,8 +95,8 @@ def _mnist(root: str | os.PathLike | None) -> Dataset:
                 raise DataError(f"{file} has {file.stat().st_size} bytes, {size} were expected: it is truncated or "
                                 "another file. Delete it and load MNIST again")
             if local and not file.exists():
-                raise DataError(f"{file} is missing. Put MNIST's four IDX files there, or unset RSTDP_DATA to let "
-                                "torchvision download them, or use the data set 'digits', which needs no download")
+                raise DataError(f"{file} is missing. Put MNIST's four IDX files there; without the folder MNIST/raw "
+                                "torchvision downloads them; or use the data set 'digits', which needs no download")
     torchvision = import_torchvision()
     try:
         train, test = (torchvision.datasets.MNIST(folder, train=part, download=not local) for part in (True, False))

@@ -105,7 +105,8 @@ class Trainer:
         return self.progress.layer >= 2 and self.progress.epoch >= self.config.s3.epochs
 
     def _bar(self, total: int, what: str) -> tqdm:
-        return tqdm(total=total, desc=f"{self.variant} seed {self.seed}: {what}", unit="img", disable=self.quiet or None,
+        label = f"{self.variant} seed {self.seed}: {what}"
+        return tqdm(total=total, desc=label, unit="img", disable=self.quiet or None,
                     leave=False, mininterval=0.5)
 
     def _batched(self, function: Callable[[Tensor], Tensor], inputs: Tensor, what: str) -> Tensor:

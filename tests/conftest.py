@@ -36,7 +36,7 @@ def digits():
 
 @pytest.fixture(scope="session")
 def mnist():
-    if not os.environ.get("RSTDP_DATA"):
+    if not (Path(os.environ.get("RSTDP_DATA", "/nowhere")) / "MNIST" / "raw").is_dir():
         pytest.skip("MNIST: RSTDP_DATA does not point to a folder with MNIST/raw")
     return datasets.load("mnist")
 

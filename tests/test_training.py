@@ -242,6 +242,21 @@ def test_a_truncated_idx_file(mnist, tmp_path):
         datasets.load("mnist", tmp_path)
 
 
+def test_without_a_local_copy_torchvision_downloads(tmp_path, monkeypatch):
+    monkeypatch.setenv("RSTDP_DATA", str(tmp_path))  # a folder, but no MNIST in it
+    monkeypatch.setenv("HOME", str(tmp_path))
+    asked = []
+
+    def no_connection(folder, train, download):
+        asked.append((folder, download))
+        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
+
+    monkeypatch.setattr(datasets.import_torchvision().datasets, "MNIST", no_connection)
+    with pytest.raises(datasets.DataError, match="could not be loaded.*RSTDP_DATA.*'digits'"):
+        datasets.load("mnist")
+    assert asked == [(tmp_path / ".cache" / "rstdp", True)]
+
+
 def test_missing_or_unknown_data(tmp_path, digits):
     with pytest.raises(datasets.DataError, match="train-images.* is missing.*'digits'"):
         datasets.load("mnist", tmp_path)
