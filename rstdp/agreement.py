@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from . import competition, kernels, layers, plasticity
+from . import competition, layers, plasticity
 from .config import SPYKETORCH, Config, Layer
+from .learning import find_winners
 
 TIE = 1e-3
 
@@ -35,20 +36,6 @@ GOLDEN_LAYERS = {  # the small network that wrote the golden values
     "s2": Layer(16, 3, 1, 4.0, winners=5, radius=1, pool=3, stride=3, double_every=100),
 }
 GOLDEN_INPUTS = {"s1": "spike_times", "s2": "c1_times", "s3": "c2_times"}
-
-
-def find_winners(image: Tensor, weight: Tensor, spec: Layer, bins: int, path: str) -> list[competition.Winner]:
-    """The winners of one image (C, H, W), by the compiled kernel or by the readable loops."""
-    if path == "fast":
-        rows = kernels.winners(image.numpy(), kernels.maps_last(weight.numpy()), spec.threshold, spec.padding, bins,
-                               spec.winners, spec.radius, spec.pointwise)
-        width = image.shape[2] + 2 * spec.padding - spec.window + 1
-        return [competition.Winner(int(f), int(p) // width, int(p) % width, int(t), v) for f, p, t, v in rows if f >= 0]
-    times, potentials = layers.step_through(image[None], weight, spec.threshold, spec.padding, bins)
-    times, potentials = times[0], competition.potential_at_spike(potentials[:, 0], times[0])
-    if spec.pointwise:
-        times = competition.pointwise_inhibition(times, potentials, bins)
-    return competition.k_winners(times, potentials, spec.winners, spec.radius, bins)
 
 
 def tie(image: Tensor, weight: Tensor, spec: Layer, bins: int, recorded: list[int],

@@ -11,19 +11,21 @@ import torch
 from torch import Tensor
 
 from . import competition, kernels, kernels_s3, layers, plasticity
+from .competition import Winner
+from .config import Layer
 from .network import SILENT, Network
 
 CHUNK = 250  #: images between two calls of `on_images`, that is between two chances to interrupt
 
 
 def learn_stdp(network: Network, name: str, times: Tensor, rate: plasticity.DoublingRate, path: str = "fast",
-               on_images: Callable[[int], object] = lambda count: None) -> list[list[competition.Winner]]:
+               on_images: Callable[[int], object] = lambda count: None) -> list[list[Winner]]:
     """Show spike times (N, C, H, W) once, in order, to S1 or S2; `network.weights[name]` learns in place.
 
     Returns the winners of each image. `path` "reference" steps through time with SpikingJelly.
     """
     spec, weight = network.layer(name), network.weights[name]
-    record: list[list[competition.Winner]] = []
+    record: list[list[Winner]] = []
     fast, start = kernels.maps_last(weight.numpy()), 0
     while start < len(times):
         part = times[start:start + min(CHUNK, rate.until_next())]
@@ -31,9 +33,7 @@ def learn_stdp(network: Network, name: str, times: Tensor, rate: plasticity.Doub
             found = kernels.learn_stdp(
                 part.contiguous().numpy(), weight.numpy(), fast, spec.threshold, spec.padding, network.config.bins,
                 spec.winners, spec.radius, spec.pointwise, rate.plus, rate.minus, 0.0, 1.0)
-            width = part.shape[3] + 2 * spec.padding - spec.window + 1
-            record += [[competition.Winner(int(f), int(p) // width, int(p) % width, int(t), v)
-                        for f, p, t, v in rows if f >= 0] for rows in found]
+            record += [_winners(rows, spec, part.shape[3]) for rows in found]
         else:
             record += [_learn_stdp_reference(network, name, image, rate) for image in part]
         rate.advance(len(part))
@@ -42,16 +42,29 @@ def learn_stdp(network: Network, name: str, times: Tensor, rate: plasticity.Doub
     return record
 
 
-def _learn_stdp_reference(network: Network, name: str, image: Tensor,
-                          rate: plasticity.DoublingRate) -> list[competition.Winner]:
-    """One image (C, H, W), step by step through time: fire, compete, learn."""
-    spec, weight, bins = network.layer(name), network.weights[name], network.config.bins
-    times, potentials = layers.step_through(*network.placed("reference", image[None], weight), spec.threshold,
-                                            spec.padding, bins)
+def find_winners(image: Tensor, weight: Tensor, spec: Layer, bins: int, path: str = "fast") -> list[Winner]:
+    """The neurons that may learn from one image, spike times (C, H, W), in S1 or S2, by either path."""
+    if path == "fast":
+        rows = kernels.winners(image.numpy(), kernels.maps_last(weight.numpy()), spec.threshold, spec.padding, bins,
+                               spec.winners, spec.radius, spec.pointwise)
+        return _winners(rows, spec, image.shape[2])
+    times, potentials = layers.step_through(image[None], weight, spec.threshold, spec.padding, bins)
     times, potentials = times[0].cpu(), competition.potential_at_spike(potentials[:, 0], times[0]).cpu()
     if spec.pointwise:
         times = competition.pointwise_inhibition(times, potentials, bins)
-    chosen = competition.k_winners(times, potentials, spec.winners, spec.radius, bins)
+    return competition.k_winners(times, potentials, spec.winners, spec.radius, bins)
+
+
+def _winners(rows, spec: Layer, input_width: int) -> list[Winner]:
+    """Rows (feature, position, time, potential) of the compiled search as winners."""
+    width = input_width + 2 * spec.padding - spec.window + 1
+    return [Winner(int(f), int(p) // width, int(p) % width, int(t), v) for f, p, t, v in rows if f >= 0]
+
+
+def _learn_stdp_reference(network: Network, name: str, image: Tensor, rate: plasticity.DoublingRate) -> list[Winner]:
+    """One image (C, H, W), step by step through time: fire, compete, learn."""
+    spec, weight, bins = network.layer(name), network.weights[name], network.config.bins
+    chosen = find_winners(*network.placed("reference", image, weight), spec, bins, "reference")
     for winner in chosen:
         pre = plasticity.receptive_field(image, winner.row, winner.column, spec.window, spec.padding, bins)
         weight[winner.feature] = plasticity.stdp(weight[winner.feature], pre, winner.time, rate.plus, rate.minus)

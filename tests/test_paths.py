@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rstdp import agreement, competition, encoding, kernels, layers, plasticity, training
+from rstdp import competition, encoding, kernels, layers, learning, plasticity, training
 from rstdp.config import PAPER, SPYKETORCH, Layer
 from rstdp.network import Network
 
@@ -65,8 +65,8 @@ def test_winners(case, k, radius, pointwise):
     times, weight, threshold, padding = case
     spec = Layer(len(weight), weight.shape[2], padding, threshold, k, radius, 1, 1, pointwise=pointwise)
     for image in times:
-        fast = agreement.find_winners(image, weight, spec, BINS, "fast")
-        assert fast == agreement.find_winners(image, weight, spec, BINS, "reference")
+        fast = learning.find_winners(image, weight, spec, BINS, "fast")
+        assert fast == learning.find_winners(image, weight, spec, BINS, "reference")
         assert len({winner.feature for winner in fast}) == len(fast) <= k
         for i, one in enumerate(fast):
             for other in fast[:i]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from spikingjelly.activation_based import functional
 
-from rstdp import agreement, competition, encoding, layers, plasticity
+from rstdp import competition, encoding, layers, learning, plasticity
 from rstdp.config import PAPER, SPYKETORCH, Layer
 from rstdp.network import Network
 from rstdp.neuron import SingleSpikeIF
@@ -113,24 +113,24 @@ def spec(k=3, radius=1, pointwise=True, maps=2):
 @pytest.mark.parametrize("path", ["fast", "reference"])
 def test_k_larger_than_the_number_of_maps(path):
     times = torch.zeros(1, 9, 9, dtype=torch.uint8)
-    found = agreement.find_winners(times, torch.tensor([0.7, 0.9]).view(2, 1, 1, 1), spec(9, 0, False), 15, path)
+    found = learning.find_winners(times, torch.tensor([0.7, 0.9]).view(2, 1, 1, 1), spec(9, 0, False), 15, path)
     assert [(winner.feature, winner.row, winner.column) for winner in found] == [(1, 0, 0), (0, 0, 1)]
 
 
 @pytest.mark.parametrize("path", ["fast", "reference"])
 def test_inhibition_is_cut_off_at_the_border(path):
     times = image([0, 9, 9, 1], [9, 9, 9, 9], [9, 9, 9, 9])
-    found = agreement.find_winners(times, torch.full((3, 1, 1, 1), 0.7), spec(3, 2, True, 3), 15, path)
+    found = learning.find_winners(times, torch.full((3, 1, 1, 1), 0.7), spec(3, 2, True, 3), 15, path)
     # pointwise inhibition leaves map 0 only, and one map wins once
     assert [tuple(winner)[:4] for winner in found] == [(0, 0, 0, 0)]
-    found = agreement.find_winners(times, torch.full((3, 1, 1, 1), 0.7), spec(3, 2, False, 3), 15, path)
+    found = learning.find_winners(times, torch.full((3, 1, 1, 1), 0.7), spec(3, 2, False, 3), 15, path)
     assert [tuple(winner)[:4] for winner in found] == [(0, 0, 0, 0), (1, 0, 3, 1)]
 
 
 @pytest.mark.parametrize("path", ["fast", "reference"])
 def test_no_winner_where_nothing_fires(path):
     silent = torch.full((1, 4, 4), SILENT, dtype=torch.uint8)
-    assert agreement.find_winners(silent, torch.ones(2, 1, 1, 1), spec(), 15, path) == []
+    assert learning.find_winners(silent, torch.ones(2, 1, 1, 1), spec(), 15, path) == []
 
 
 def test_pointwise_inhibition_keeps_the_earliest_then_the_strongest():
