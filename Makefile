@@ -1,17 +1,19 @@
 # The front door. `make report` and `make test` set up everything they need in .venv.
 PRESET ?= quick
 ARGS ?=
+DATASET ?= digits
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help setup report book test clean
+.PHONY: help setup report book test benchmark clean
 
 help:
 	@echo "make report [PRESET=quick|mnist] [ARGS='--set seed=3']   run the chapters and write the replication report"
 	@echo "make book                                               build the site in _build/html"
 	@echo "make test                                               run the tests (RSTDP_DATA=folder adds those on MNIST)"
+	@echo "make benchmark [DATASET=mnist]                          time every stage, against SpykeTorch where it can be imported"
 	@echo "make clean                                              remove what make made, but for the checkpoints in report/work"
 
 setup: $(VENV)/.ready
@@ -32,6 +34,9 @@ book: $(VENV)/.ready
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest
+
+benchmark: $(VENV)/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python report/benchmark.py --dataset $(DATASET)
 
 clean:
 	rm -rf $(VENV) _build report/output report/replication-report.html .pytest_cache .hypothesis .ruff_cache
