@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -22,14 +24,14 @@ def check_digest(path: str | os.PathLike, stored: str, config: Config) -> None:
                               f"{config.name!r} {config.digest()}); choose another folder or the same parameters")
 
 
-def write_npz(path: str | os.PathLike, compressed: bool = False, **arrays) -> None:
-    """Write an .npz next to its place and move it there, so that an interrupt or a full disk leaves the old file."""
+def write_whole(path: str | os.PathLike, write: Callable[[BinaryIO], None]) -> None:
+    """Let `write` fill a file next to `path` and move it there: an interrupt or a full disk leaves the old one."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
-            (np.savez_compressed if compressed else np.savez)(file, **arrays)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -38,6 +40,11 @@ def write_npz(path: str | os.PathLike, compressed: bool = False, **arrays) -> No
             temporary.unlink()
         raise OSError(error.errno, f"cannot write {path} ({error.strerror}); what was saved before is intact. Free "
                       "some space or choose another folder, then run the same command again to resume") from error
+
+
+def write_npz(path: str | os.PathLike, compressed: bool = False, **arrays) -> None:
+    """Write arrays as an .npz, whole or not at all."""
+    write_whole(path, lambda file: (np.savez_compressed if compressed else np.savez)(file, **arrays))
 
 
 def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ Images come in data order, without shuffling, as in SpykeTorch: a run is decided
 from __future__ import annotations
 
 import csv
+import io
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from tqdm.auto import tqdm
 from . import plasticity
 from .config import Config
 from .datasets import Dataset
-from .files import CheckpointError, check_digest, read_npz, write_npz
+from .files import CheckpointError, check_digest, read_npz, write_npz, write_whole
 from .learning import CHUNK, accuracy, learn_rstdp, learn_stdp, rstdp_epoch
 from .network import LAYERS, Network
 
@@ -60,6 +61,7 @@ class Trainer:
         self.folder = Path(folder) if folder else None
         self.network, self.progress, self.path = Network(config, seed, device=device), Progress(), path
         self.data_key = f"{data.checksum()}-{len(data.train_images)}-{validation}"
+        self.passes = f"{config.s1.epochs} over S1, {config.s2.epochs} over S2"
         if self.folder and (self.folder / "checkpoint.npz").exists():
             self._resume()
         self.writer = None
@@ -136,7 +138,7 @@ class Trainer:
             progress.plus, progress.minus, progress.seen = rate.plus, rate.minus, rate.seen
             weight = self.network.weights[name]
             self.report(progress.epoch, {f"{name}/convergence": float((weight * (1 - weight)).mean()),
-                                           f"{name}/change": float((weight - before).abs().mean())})
+                                         f"{name}/change": float((weight - before).abs().mean())})
             if progress.epoch < spec.epochs:
                 self._save()
         progress.layer, progress.epoch = progress.layer + 1, 0
@@ -173,6 +175,7 @@ class Trainer:
         progress = self.progress
         rows = np.array([[np.nan if value is None else value for value in row[2:]] for row in progress.rows])
         write_npz(self.folder / "checkpoint.npz", digest=self.config.digest(), data=self.data_key, seed=self.seed,
+                  passes=self.passes,
                   place=np.array([progress.layer, progress.epoch, progress.seen]),
                   rates=np.array([progress.plus, progress.minus, progress.phi_r, progress.phi_p]),
                   rows=rows.astype(float).reshape(-1, len(COLUMNS) - 2),
@@ -182,11 +185,18 @@ class Trainer:
     def _resume(self) -> None:
         path = self.folder / "checkpoint.npz"
         stored = read_npz(path)
-        check_digest(path, str(stored["digest"]), self.config)
-        for key, mine in (("data", self.data_key), ("seed", str(self.seed))):
-            if str(stored[key]) != mine:
-                raise CheckpointError(f"{path} belongs to a run with another {key} ({stored[key]}, asked for {mine}); "
-                                      "choose another output folder or the same arguments")
+        try:
+            check_digest(path, str(stored["digest"]), self.config)
+            for key, mine in (("data", self.data_key), ("seed", str(self.seed)), ("passes", self.passes)):
+                if str(stored.get(key, mine)) != mine:
+                    raise CheckpointError(f"{path} belongs to a run with another {key} ({stored[key]}, asked for "
+                                          f"{mine}); choose another output folder or the same arguments")
+            self._restore(stored)
+        except KeyError as error:
+            raise CheckpointError(f"{path} is no checkpoint of a training run (it has no {error}); choose another "
+                                  "output folder") from error
+
+    def _restore(self, stored: dict[str, np.ndarray]) -> None:
         progress = self.progress
         progress.layer, progress.epoch, progress.seen = (int(value) for value in stored["place"])
         progress.plus, progress.minus, progress.phi_r, progress.phi_p = (float(value) for value in stored["rates"])
@@ -197,10 +207,9 @@ class Trainer:
 
 
 def write_csv(path: Path, rows: Iterable[tuple]) -> None:
-    """Write accuracy.csv whole, next to its place first."""
-    temporary = path.with_suffix(".csv.tmp")
-    with open(temporary, "w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
-    temporary.replace(path)
+    """Write accuracy.csv, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(rows)
+    write_whole(path, lambda file: file.write(text.getvalue().encode()))

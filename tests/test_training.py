@@ -110,13 +110,17 @@ def test_a_checkpoint_of_another_configuration_seed_or_data(data, small, tmp_pat
     Trainer(small.replace({"s3.epochs": 1}), data, folder=tmp_path, quiet=True).run()
     before = (tmp_path / "checkpoint.npz").read_bytes()
     for arguments, message in (((small.replace({"s2.threshold": 5}), data, 0), "another configuration"),
-                               ((small, data, 1), "another seed"), ((small, data.subset(100), 0), "another data")):
+                               ((small, data, 1), "another seed"), ((small, data.subset(100), 0), "another data"),
+                               ((small.replace({"s1.epochs": 9}), data, 0), "another passes")):
         with pytest.raises(CheckpointError, match=message):
             Trainer(*arguments, folder=tmp_path, quiet=True)
     assert (tmp_path / "checkpoint.npz").read_bytes() == before
 
 
 def test_a_damaged_checkpoint_is_named(data, small, tmp_path):
+    np.savez(tmp_path / "checkpoint.npz", digest=small.digest())
+    with pytest.raises(CheckpointError, match="no checkpoint of a training run"):
+        Trainer(small, data, folder=tmp_path, quiet=True)
     (tmp_path / "checkpoint.npz").write_bytes(b"PK not a zip")
     with pytest.raises(CheckpointError, match="checkpoint.npz is not a readable"):
         Trainer(small, data, folder=tmp_path, quiet=True)
