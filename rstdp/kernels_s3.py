@@ -234,5 +234,5 @@ def learn_rstdp(times, labels, decision, weight, fast, error, pad, bins, reward,
                 old = weight[feature].copy()
                 update(weight[feature], block[b], row, column, bins - 1, plus, minus, False, low, high, pad)
                 error[feature] = _requantise(old, weight[feature], fast[..., feature], low, step)
-                growth[feature] += max(plus, minus, 0.0)
+                growth[feature] += max(plus, minus, 0.0) + 2.0**-24  # a weight is rounded to float32 as it grows
     return record

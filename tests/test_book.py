@@ -41,8 +41,8 @@ def prose(entry: str) -> str:
     return re.sub(r"^(`{3,})(?:bash|python|toml)\n.*?^\1$", "", text, flags=re.M | re.S)
 
 
-def test_contents_name_seven_chapters_and_three_pages():
-    assert len(CHAPTERS) == 7 and len(PAGES) == 4
+def test_contents_name_eight_chapters_and_four_pages():
+    assert len(CHAPTERS) == 8 and len(PAGES) == 4
     assert sorted(CHAPTERS) == CHAPTERS == sorted(f"book/{path.stem}" for path in BOOK.glob("*.ipynb"))
 
 
