@@ -71,14 +71,19 @@ def _learn_stdp_reference(network: Network, name: str, image: Tensor, rate: plas
     return chosen
 
 
-def learn_rstdp(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, float], path: str = "fast") -> Tensor:
-    """Show spike times of C2 (N, C, H, W) once to S3, with fixed phi; returns winners (N, 2), map -1 where silent."""
+def learn_rstdp(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, float], path: str = "fast",
+                screening: tuple | None = None) -> Tensor:
+    """Show spike times of C2 (N, C, H, W) once to S3, with fixed phi; returns winners (N, 2), map -1 where silent.
+
+    screening: what `network.screening()` gave before, kept up to date here; saves making it again for every batch.
+    """
     config, weight = network.config, network.weights["s3"]
     reward, punishment = plasticity.reward_rates(config, *phi)
     if path == "fast":
         return torch.from_numpy(kernels_s3.learn_rstdp(
-            c2.contiguous().numpy(), labels.numpy(), network.decision_map.numpy(), weight.numpy(), *network.screening(),
-            config.s3.padding, config.bins, reward, punishment, *network.bounds(), True))
+            c2.contiguous().numpy(), labels.numpy(), network.decision_map.numpy(), weight.numpy(),
+            *(screening or network.screening()), config.s3.padding, config.bins, reward, punishment,
+            *network.bounds(), True))
     winners = []
     for image, label in zip(c2, labels):
         feature, position = network.winners(image[None], path)[0].tolist()
@@ -106,10 +111,10 @@ def rstdp_epoch(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, 
 
     Returns the share of right decisions while learning, and phi after the last batch.
     """
-    hits = 0
+    hits, screening = 0, network.screening() if path == "fast" else None
     for start in range(0, len(c2), network.config.batch):
         batch = slice(start, start + network.config.batch)
-        features = learn_rstdp(network, c2[batch], labels[batch], phi, path)[:, 0]
+        features = learn_rstdp(network, c2[batch], labels[batch], phi, path, screening)[:, 0]
         spoke = features >= 0  # a silent decision is neither a hit nor a miss
         hit = int((network.decision_map[features[spoke]] == labels[batch][spoke]).sum())
         phi = ((int(spoke.sum()) - hit) / len(features), hit / len(features))
