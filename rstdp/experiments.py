@@ -18,7 +18,8 @@ from joblib import Parallel, delayed
 
 from . import datasets, provenance
 from .config import Config, get_config
-from .training import COLUMNS, Trainer
+from .files import write_whole
+from .training import Trainer, write_csv
 
 ROOT = Path(__file__).resolve().parent.parent / "report"
 KEYS = {"description", "dataset", "train", "test", "validation", "seeds", "variants"}
@@ -104,12 +105,11 @@ def _one(experiment: Experiment, variant: str, seed: int, folder: Path, quiet: b
     sessions = folder / "sessions.json"  # a resumed run may have seen several versions of the code
     earlier = json.loads(sessions.read_text()) if sessions.exists() else []
     earlier.append(provenance.describe(from_epoch=len(trainer.rows)))
-    folder.mkdir(parents=True, exist_ok=True)
-    sessions.write_text(json.dumps(earlier, indent=1))
+    _write_json(sessions, earlier)
     started = time.perf_counter()
     trainer.run()
     facts = {"variant": variant, "seed": seed, "seconds": round(time.perf_counter() - started, 1), "sessions": earlier}
-    (folder / "run.json").write_text(json.dumps(facts, indent=1))
+    _write_json(folder / "run.json", facts)
     return variant, seed
 
 
@@ -121,15 +121,16 @@ def collect(experiment: Experiment, results: Path, work: Path, checksum: str) ->
         folder = work / f"{variant}-{seed}"
         if (folder / "run.json").exists():
             with open(folder / "accuracy.csv", newline="") as file:
-                rows += list(csv.DictReader(file))
+                rows += list(csv.reader(file))[1:]
             runs.append(json.loads((folder / "run.json").read_text()))
             (results / f"{variant}-{seed}.npz").write_bytes((folder / "weights.npz").read_bytes())
-    with open(results / "accuracy.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(results / "accuracy.csv", rows)
     facts = provenance.describe(
         experiment=experiment.name, parameters=experiment.parameters, dataset=experiment.dataset, data_md5=checksum,
         configurations={name: config.digest() for name, config in experiment.variants.items()}, runs=runs,
         complete=len(runs) == len(experiment.runs()))
-    (results / "provenance.json").write_text(json.dumps(facts, indent=1))
+    _write_json(results / "provenance.json", facts)
+
+
+def _write_json(path: Path, facts) -> None:
+    write_whole(path, lambda file: file.write(json.dumps(facts, indent=1).encode()))

@@ -40,7 +40,7 @@ def record(images: Tensor, labels: Tensor, seed: int = 0, passes: tuple[int, int
     for image in images:
         response = sf.local_normalization(dog(image[None, None].float() / 255 * 255), 8)
         waves.append(latency(response).sign().float())
-    found["spike_times"] = torch.stack([_times(wave) for wave in waves])
+    found["spike_times"] = torch.stack([first_spike(wave) for wave in waves])
 
     torch.manual_seed(seed)
     for name, count in (("s1", passes[0]), ("s2", passes[1])):
@@ -62,7 +62,7 @@ def record(images: Tensor, labels: Tensor, seed: int = 0, passes: tuple[int, int
         found[f"{name}_winners"], found[f"w{name[1]}"] = torch.tensor(winners), conv.weight.detach().clone()
         fired = [sf.fire(conv(sf.pad(wave, pads)), spec.threshold) for wave in waves]
         waves = [sf.pooling(wave, spec.pool, spec.stride) for wave in fired]
-        found[f"c{name[1]}_times"] = torch.stack([_times(wave) for wave in waves])
+        found[f"c{name[1]}_times"] = torch.stack([first_spike(wave) for wave in waves])
 
     _record_s3(found, waves, labels, passes[2], batch, snn, sf)
     return found
@@ -90,11 +90,6 @@ def _record_s3(found: dict[str, Tensor], waves: list[Tensor], labels: Tensor, pa
             punish.update_all_learning_rate(config.punish_minus * hits / batch, config.punish_plus * hits / batch)
             hits = misses = 0
     found["s3_winners"], found["w3"] = torch.tensor(winners), conv.weight.detach().clone()
-
-
-def _times(wave: Tensor) -> Tensor:
-    """SpykeTorch's cumulative wave (bins, C, H, W) -> spike times (C, H, W)."""
-    return first_spike(wave)
 
 
 def stages(network, images: Tensor, labels: Tensor) -> dict[str, Callable[[], None]]:
