@@ -2,7 +2,8 @@
 
     python report/build.py --preset quick --set seed=3
 
-Everything lands in report/output/<preset>; the report itself is report/replication-report.html. Interrupted, the same
+A preset with `rerun_chapters = false` writes the report from recorded results; with the environment variable
+FROM_SCRATCH=1 it computes all of them anew first, into report/output/<preset>/results. Everything lands in report/output/<preset>; the report itself is report/replication-report.html. Interrupted, the same
 command goes on: finished runs and finished chapters are kept until code, data or parameters change.
 """
 
@@ -11,6 +12,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
+import re
+import subprocess
 import sys
 import time
 import tomllib
@@ -25,11 +29,25 @@ from joblib import Parallel, delayed
 from nbconvert import HTMLExporter
 from tqdm import tqdm
 
-from rstdp import experiments, provenance
+from rstdp import datasets, experiments, provenance
 from rstdp.datasets import DataError
 
 REPORT, BOOK = ROOT / "report", ROOT / "book"
-KEYS = {"description", "experiments", "chapters"}
+KEYS = {"description", "experiments", "chapters", "rerun_chapters"}
+SCRIPTS = {"verify": "verify.py", "benchmark": "benchmark.py"}  #: results that no experiment makes, and what makes them
+HEAD = """<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body { margin: 0; }
+#notebook-container { max-width: 56rem; width: auto; box-sizing: border-box; padding: 0.8rem; box-shadow: none; }
+#notebook, div.cell, div.output_subarea, div.text_cell_render { padding: 0; max-width: 100%; overflow-x: visible; }
+.rendered_html { font-size: 1rem; line-height: 1.5; overflow-wrap: break-word; }
+.rendered_html img, .output_png img { max-width: 100%; height: auto; }
+.scroll { overflow-x: auto; margin: 0.8rem 0; }
+.scroll table { margin: 0; font-size: 0.85rem; overflow-wrap: normal; }
+.scroll td { min-width: 4.5rem; vertical-align: top; }
+.prompt, .anchor-link { display: none; }
+</style>
+"""
 
 
 class PresetError(ValueError):
@@ -93,16 +111,23 @@ def execute(source: Path, target: Path, parameters: dict) -> None:
                                kernel_name="python3", extra_arguments=["--IPKernelApp.log_level=50"])
 
 
-def build(preset_name: str, changes: list[str], jobs: int) -> Path:
-    """Make the whole report; returns the path of the HTML file."""
-    preset = load_preset(preset_name, changes)
-    output = REPORT / "output" / preset_name
-    output.mkdir(parents=True, exist_ok=True)
-    started = time.perf_counter()
-    for name in preset["experiments"]:
+def recorded_experiments() -> list[str]:
+    """The experiments whose results are recorded: all that no other preset trains by itself."""
+    presets = (tomllib.loads(path.read_text()) for path in (REPORT / "presets").glob("*.toml"))
+    return sorted(set(experiments.names()) - {name for preset in presets for name in preset["experiments"]})
+
+
+def recompute(names: list[str], output: Path, jobs: int) -> Path:
+    """Compute experiments anew in `output`, not from what is recorded; interrupted, it goes on from its own checkpoints."""
+    for name in names:
         chosen = experiments.load(name)
-        print(f"training {name}: {len(chosen.runs())} runs", flush=True)
-        experiments.run(chosen, output / "results" / name, REPORT / "work" / name, jobs)
+        print(f"from scratch, {name}: {len(chosen.runs())} runs", flush=True)
+        experiments.run(chosen, output / "results" / name, output / "work" / name, jobs, again=True)
+    return output / "results"
+
+
+def run_chapters(preset: dict, output: Path, jobs: int) -> dict[str, float]:
+    """Execute the chapters; returns the seconds each took."""
     tasks = [delayed(run_notebook)(chapter, output / chapter.name, {
         key: value for key, value in preset["chapters"].items() if key in parameters_of(chapter)})
         for chapter in chapters()]
@@ -111,18 +136,49 @@ def build(preset_name: str, changes: list[str], jobs: int) -> Path:
     for chapter in (bar := tqdm(chapters(), desc="chapters", unit="chapter")):
         bar.set_postfix_str(chapter.stem)
         times[chapter.stem] = round(next(done), 1)
+    return times
+
+
+def write_html(executed: Path, target: Path) -> None:
+    """One self-contained page that reads on a small screen: tables scroll in their own box."""
+    exporter = HTMLExporter(template_name="classic", exclude_input=True, exclude_input_prompt=True,
+                            exclude_output_prompt=True, embed_images=True, mathjax_url="", require_js_url="")
+    html, _ = exporter.from_filename(str(executed))
+    html = re.sub(r'<meta name="viewport"[^>]*>', "", html).replace("</head>", HEAD + "</head>", 1)
+    html = re.sub(r"<html(?![^>]*lang)", '<html lang="en"', html, count=1)
+    html = re.sub(r"<table", '<div class="scroll" role="region" aria-label="table" tabindex="0"><table', html)
+    target.write_text(html.replace("</table>", "</table></div>"))
+
+
+def build(preset_name: str, changes: list[str], jobs: int) -> Path:
+    """Make the whole report; returns the path of the HTML file."""
+    preset = load_preset(preset_name, changes)
+    output, started = REPORT / "output" / preset_name, time.perf_counter()
+    output.mkdir(parents=True, exist_ok=True)
+    recorded = [REPORT / "results"]
+    if not preset.get("rerun_chapters", True):
+        datasets.load(preset["chapters"].get("dataset", "digits"))  # downloads it where it is missing
+        if os.environ.get("FROM_SCRATCH") == "1":
+            recorded.insert(0, recompute(recorded_experiments(), output, jobs))
+            for name, script in SCRIPTS.items():
+                subprocess.run([sys.executable, str(REPORT / script), "--dataset", "mnist", "--out",
+                                str(recorded[0] / name)], check=True)
+    for name in preset["experiments"]:
+        chosen = experiments.load(name)
+        print(f"training {name}: {len(chosen.runs())} runs", flush=True)
+        experiments.run(chosen, output / "results" / name, REPORT / "work" / name, jobs)
+    times = run_chapters(preset, output, jobs) if preset.get("rerun_chapters", True) else {}
     (output / "chapters.json").write_text(json.dumps(provenance.describe(
         preset=preset_name, parameters=preset["chapters"], seconds=times), indent=1))
     print("writing the report", flush=True)
     executed = output / "replication-report.ipynb"
+    computed = output / ("results" if preset["experiments"] else "nothing")
     execute(REPORT / "replication-report.ipynb", executed,
-            {"preset": preset_name, "results": str(output / "results")})
-    exporter = HTMLExporter(template_name="classic", exclude_input=True, exclude_input_prompt=True,
-                            exclude_output_prompt=True, embed_images=True, mathjax_url="", require_js_url="")
-    html, _ = exporter.from_filename(str(executed))
+            {"preset": preset_name, "results": str(computed), "recorded": [str(folder) for folder in recorded],
+             "spent": time.perf_counter() - started})
     target = REPORT / "replication-report.html"
-    target.write_text(html)
-    print(f"done in {time.perf_counter() - started:.0f} s\nexecuted chapters: {output}\nreport: {target}")
+    write_html(executed, target)
+    print(f"done in {time.perf_counter() - started:.0f} s\nexecuted notebooks: {output}\nreport: {target}")
     return target
 
 

@@ -23,7 +23,8 @@ EXAMPLES = """examples:
 
 An interrupted 'train' or 'experiment' goes on where it stopped when the same command is given again."""
 
-WEIGHTS = "weights.npz of a run, or a name such as mnist (default: mnist)"
+WEIGHTS = "weights.npz of a run, or a name such as paper/spyketorch-0, an unknown one lists all (default: mnist)"
+CACHE = "keep spike times in this folder instead of in memory"
 
 # On so few images the lower layers need more passes than on MNIST's 60,000.
 DIGITS_DEFAULTS = {"s1.epochs": 4, "s2.epochs": 15, "s3.epochs": 40, "batch": 100}
@@ -40,6 +41,9 @@ def parser() -> argparse.ArgumentParser:
         "S1 and S2 learn by STDP, without labels; S3 learns by reward-modulated STDP. Writes checkpoint.npz, "
         "accuracy.csv and weights.npz into --out; given again, the same command resumes."))
     train.add_argument("--out", type=Path, required=True, help="folder for the results")
+    train.add_argument("--experiment", metavar="NAME", help="take data set, sizes and configuration from a named "
+                       "experiment (see 'experiment'), to train one run of it")
+    train.add_argument("--variant", metavar="NAME", help="which of the experiment's variants (default: its first)")
     train.add_argument("--dataset", default="digits", choices=datasets.DATASETS,
                        help="digits needs no download; mnist is read from RSTDP_DATA or downloaded (default: digits)")
     train.add_argument("--config", default="spyketorch", choices=list(CONFIGS),
@@ -55,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--device", default="", metavar="DEVICE",
                        help="step through time with SpikingJelly on this device, for example cuda; without it the "
                             "compiled path runs on the CPU, with the same result and faster")
+    train.add_argument("--cache", type=Path, metavar="FOLDER", help=CACHE)
     train.add_argument("--tensorboard", action="store_true", help="also write scalars for TensorBoard to --out")
 
     evaluate = commands.add_parser("evaluate", help="accuracy of trained weights on test images")
@@ -72,10 +77,14 @@ def parser() -> argparse.ArgumentParser:
         "Experiments are files in report/experiments; results go to report/results. Known: "
         + (", ".join(experiments.names()) or "none here")))
     experiment.add_argument("name", help="name of an experiment, or a .toml file")
+    experiment.add_argument("--again", action="store_true", help="repeat runs whose results are recorded already")
     experiment.add_argument("--jobs", type=int, default=-1, help="runs at a time, -1 for one a core (default: -1)")
     experiment.add_argument("--cluster", metavar="ADDRESS", help="spread the runs over the dask cluster with this "
                             "scheduler, for example tcp://10.0.0.1:8786; its machines share the folders --work and "
                             "--results and see the data")
+    experiment.add_argument("--device", default="", metavar="DEVICE", help="S3 of all seeds of a variant learns in one "
+                            "batch on this device, for example cuda")
+    experiment.add_argument("--cache", type=Path, metavar="FOLDER", help=CACHE)
     experiment.add_argument("--results", type=Path, help="folder for the results (default: report/results/<name>)")
     experiment.add_argument("--work", type=Path, help="folder for the checkpoints (default: report/work/<name>)")
     return top
@@ -95,11 +104,23 @@ def open_weights(name: str) -> Network:
 
 
 def train(options: argparse.Namespace) -> None:
-    defaults = DIGITS_DEFAULTS if options.dataset == "digits" else {"s3.epochs": 20}
-    config = get_config(options.config).replace({**defaults, **parse_changes(options.changes)})
-    data = datasets.load(options.dataset).subset(options.train, options.test)
-    trainer = Trainer(config, data, options.seed, options.out, options.validation, tensorboard=options.tensorboard,
-                      path="reference" if options.device else "fast", device=options.device or "cpu")
+    validation, variant = options.validation, None
+    if options.experiment:
+        chosen = experiments.load(options.experiment)
+        variant = options.variant or next(iter(chosen.variants))
+        if variant not in chosen.variants:
+            raise ValueError(f"experiment {chosen.name!r} has no variant {variant!r}; it has "
+                             + ", ".join(chosen.variants))
+        config, validation = chosen.variants[variant], chosen.validation
+        data = datasets.load(chosen.dataset).subset(chosen.train, chosen.test)
+    else:
+        defaults = DIGITS_DEFAULTS if options.dataset == "digits" else {"s3.epochs": 20}
+        config = get_config(options.config).replace(defaults)
+        data = datasets.load(options.dataset).subset(options.train, options.test)
+    config = config.replace(parse_changes(options.changes))
+    trainer = Trainer(config, data, options.seed, options.out, validation, variant, options.tensorboard,
+                      path="reference" if options.device else "fast", device=options.device or "cpu",
+                      cache=options.cache)
     if trainer.rows:
         print(f"resuming after epoch {trainer.rows[-1]['epoch']} of S3")
     trainer.run()
@@ -135,6 +156,8 @@ def classify(options: argparse.Namespace) -> None:
 def experiment(options: argparse.Namespace) -> None:
     chosen = experiments.load(options.name)
     print(f"{chosen.name}: {len(chosen.runs())} runs. {chosen.description}")
+    if not options.again:
+        print("Runs that are recorded in the results folder are not repeated; --again repeats them.")
     with contextlib.ExitStack() as stack:
         if options.cluster:
             import joblib
@@ -142,7 +165,9 @@ def experiment(options: argparse.Namespace) -> None:
 
             stack.enter_context(Client(options.cluster))
             stack.enter_context(joblib.parallel_config(backend="dask"))
-        print(f"results: {experiments.run(chosen, options.results, options.work, options.jobs)}")
+        results = experiments.run(chosen, options.results, options.work, options.jobs, again=options.again,
+                                  device=options.device, cache=options.cache)
+    print(f"results: {results}")
 
 
 def main(arguments: list[str] | None = None) -> int:

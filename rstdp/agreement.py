@@ -2,21 +2,23 @@
 
 One flipped winner changes every later one, so each step starts from the oracle's weights: the recorded winner is
 applied, and the winner found here must be the recorded one or tie with it: equal spike times and potentials closer
-than 1e-3, the resolution at which SpykeTorch compares float32 potentials.
+than rounding lets SpykeTorch tell apart (`resolution`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from . import competition, layers, plasticity
 from .config import SPYKETORCH, Config, Layer
 from .learning import find_winners
 
-TIE = 1e-3
+TIE = 1e-3  #: potentials closer than this are never told apart
 
 
 @dataclass
@@ -31,11 +33,22 @@ class Agreement:
     performance: list[tuple[float, float]] = field(default_factory=list)  #: hits and misses per batch (S3)
 
 
-GOLDEN_LAYERS = {  # the small network that wrote the golden values
-    "s1": Layer(8, 5, 2, 15.0, winners=3, radius=2, pool=2, stride=2, double_every=100),
-    "s2": Layer(16, 3, 1, 4.0, winners=5, radius=1, pool=3, stride=3, double_every=100),
-}
-GOLDEN_INPUTS = {"s1": "spike_times", "s2": "c1_times", "s3": "c2_times"}
+GOLDEN = SPYKETORCH.replace({  # the small network that wrote the golden values
+    "s1.maps": 8, "s1.winners": 3, "s1.radius": 2, "s1.double_every": 100,
+    "s2.maps": 16, "s2.winners": 5, "s2.threshold": 4, "s2.double_every": 100, "s3.maps": 20, "batch": 50})
+INPUTS = {"s1": "spike_times", "s2": "c1_times", "s3": "c2_times"}
+
+
+def resolution(image: Tensor, weight: Tensor, padding: int, bins: int) -> float:
+    """How close two potentials of one image, spike times (C, H, W), must be that SpykeTorch may take either.
+
+    It compares them as float32 after adding `bins` times the largest one: two steps of float32 at that size. Before,
+    torch's float32 convolution has made a rounding error on each: its largest one on this image counts twice.
+    """
+    exact = layers.final_potentials(image[None], weight, padding, bins)
+    rounded = F.conv2d((image[None] < bins).float(), weight, padding=padding)
+    step = float(np.spacing(np.float32((bins + 1) * exact.max())))
+    return max(TIE, 2 * step + 2 * float((rounded - exact).abs().max()))
 
 
 def tie(image: Tensor, weight: Tensor, spec: Layer, bins: int, recorded: list[int],
@@ -48,17 +61,18 @@ def tie(image: Tensor, weight: Tensor, spec: Layer, bins: int, recorded: list[in
     time = int(layers.conv_times(image[None], map_weight, spec.threshold, spec.padding, bins)[0, 0, row, column])
     until = torch.where(image <= time, image, bins)
     potential = float(layers.final_potentials(until[None], map_weight, spec.padding, bins)[0, 0, row, column])
-    return time == found.time and abs(potential - found.potential) < TIE
+    return time == found.time and abs(potential - found.potential) < resolution(until, weight, spec.padding, bins)
 
 
-def compare_stdp(record: dict[str, Tensor], name: str, steps: int, path: str = "fast", progress=iter) -> Agreement:
+def compare_stdp(record: dict[str, Tensor], name: str, steps: int, path: str = "fast", config: Config = GOLDEN,
+                 progress=iter) -> Agreement:
     """Follow the recorded winners of S1 or S2 for `steps` images and compare winners and weights.
 
     record: spike times of the input, initial weights, winners and weights on the way, under the keys of the golden
     values. `progress` may wrap the range of steps, for example tqdm.
     """
-    spec, bins = GOLDEN_LAYERS[name], SPYKETORCH.bins
-    inputs, weight = record[GOLDEN_INPUTS[name]], record[f"w{name[1]}_init"].clone()
+    spec, bins = getattr(config, name), config.bins
+    inputs, weight = record[INPUTS[name]], record[f"w{name[1]}_init"].clone()
     snapshots = _snapshots(record, name[1], len(record[f"{name}_winners"]))
     rate, result = plasticity.DoublingRate.of(spec), Agreement(steps)
     for step in progress(range(steps)):
@@ -80,15 +94,17 @@ def compare_stdp(record: dict[str, Tensor], name: str, steps: int, path: str = "
                                          bins)[0, 0, row, column])
             pre = plasticity.receptive_field(image, row, column, spec.window, spec.padding, bins)
             weight[feature] = plasticity.stdp(weight[feature], pre, time, rate.plus, rate.minus)
+        if recorded:
+            weight = weight.clamp(0, 1)  # the oracle clamps all maps at every step; its initial weights may exceed 1
         rate.advance(1)
         if step + 1 in snapshots:
             result.weight_error[step + 1] = float((weight - snapshots[step + 1]).abs().max())
     return result
 
 
-def compare_rstdp(record: dict[str, Tensor], steps: int, path: str = "fast", batch: int = 50,
-                  config: Config = SPYKETORCH, progress=iter) -> Agreement:
-    """The same for S3: one winner an image, two maps a class, phi from the last `batch` images."""
+def compare_rstdp(record: dict[str, Tensor], steps: int, path: str = "fast", config: Config = GOLDEN,
+                  progress=iter) -> Agreement:
+    """The same for S3: one winner an image, blocks of maps for the classes, phi from the last `config.batch` images."""
     inputs, labels, weight = record["c2_times"], record["labels"].long(), record["w3_init"].clone()
     snapshots = _snapshots(record, "3", len(record["s3_winners"]))
     decision = torch.arange(len(weight)) // (len(weight) // config.classes)
@@ -104,7 +120,8 @@ def compare_rstdp(record: dict[str, Tensor], steps: int, path: str = "fast", bat
             continue
         if mine == recorded:
             result.same += 1
-        elif abs(float(potential[tuple(mine)] - potential[tuple(recorded)])) < TIE:
+        elif abs(float(potential[tuple(mine)] - potential[tuple(recorded)])) < resolution(
+                image, weight, config.s3.padding, config.bins):
             result.ties += 1
         else:
             result.different += 1
@@ -118,9 +135,9 @@ def compare_rstdp(record: dict[str, Tensor], steps: int, path: str = "fast", bat
         weight = weight.clamp(config.low, config.high)  # the oracle clamps all maps, which matters after the first step
         if step + 1 in snapshots:
             result.weight_error[step + 1] = float((weight - snapshots[step + 1]).abs().max())
-        if (step + 1) % batch == 0:
-            result.performance.append((hits / batch, misses / batch))
-            phi, hits, misses = (misses / batch, hits / batch), 0, 0
+        if (step + 1) % config.batch == 0:
+            result.performance.append((hits / config.batch, misses / config.batch))
+            phi, hits, misses = (misses / config.batch, hits / config.batch), 0, 0
     return result
 
 

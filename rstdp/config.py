@@ -49,6 +49,7 @@ class Config:
     s3: Layer
     bins: int = 15  #: time steps; spike times are 0..bins-1, and `bins` means silent
     dog_threshold: float = 50.0  #: DoG responses under it are dropped
+    dog_scale: str = "maximum"  #: what a DoG kernel is divided by: its largest value ("maximum") or its "centre"
     normalisation: int = 8  #: radius of the local normalisation in pixels, 0 for none
     remainder: str = "silent"  #: what happens to the spikes that do not fill a bin: "silent" or "last"
     classes: int = 10
@@ -59,6 +60,11 @@ class Config:
     low: float = 0.2  #: hard bounds of S3's weights
     high: float = 0.8
     batch: int = 1000  #: N, images over which phi_r and phi_p are counted
+    # An earlier replication's rules, to measure what they cost (`student`):
+    decision: str = "map"  #: what gives a winner its class: its "map", or the "index" of (map, row, column) modulo 10
+    competition: str = "once"  #: in S1 and S2 a map wins "once" an image, or is "free" to win again
+    update_every: int = 1  #: images whose weight changes are summed before they are applied
+    silent_is_miss: bool = False  #: whether a silent decision counts in phi_r
 
     def to_dict(self) -> dict[str, Any]:
         """As plain types that JSON can hold (an infinite threshold as the string "inf")."""
@@ -72,6 +78,9 @@ class Config:
         """A short fingerprint of all parameters but the name and the numbers of epochs: checkpoints carry it."""
         values = self.to_dict()
         del values["name"]
+        for name in YOUNGER:
+            if values[name] == getattr(SPYKETORCH, name):
+                del values[name]
         for layer in ("s1", "s2", "s3"):
             del values[layer]["epochs"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
@@ -105,6 +114,8 @@ def parameter_names() -> list[str]:
 
 
 def _convert(name: str, value: Any, kind: type) -> Any:
+    if name in CHOICES and value not in CHOICES[name]:
+        raise ValueError(f"parameter {name!r} takes one of {', '.join(CHOICES[name])}, got {value!r}")
     try:
         if kind is bool:
             if str(value).lower() not in ("true", "false", "0", "1"):
@@ -118,6 +129,11 @@ def _convert(name: str, value: Any, kind: type) -> Any:
         raise ValueError(f"parameter {name!r} takes a value of type {kind.__name__}, got {value!r}") from None
 
 
+CHOICES = {"remainder": ("silent", "last"), "dog_scale": ("maximum", "centre"), "decision": ("map", "index"),
+           "competition": ("once", "free")}
+#: parameters that the first recorded runs did not have: at SpykeTorch's value they leave the fingerprint as it was
+YOUNGER = ("dog_scale", "decision", "competition", "update_every", "silent_is_miss")
+
 SPYKETORCH = Config(
     name="spyketorch",
     s1=Layer(maps=30, window=5, padding=2, threshold=15.0, winners=5, radius=3, pool=2, stride=2, epochs=2),
@@ -125,7 +141,9 @@ SPYKETORCH = Config(
     s3=Layer(maps=200, window=5, padding=2, threshold=math.inf, winners=1, radius=0, pool=4, stride=4, epochs=680),
 )
 
-PAPER = dataclasses.replace(SPYKETORCH, name="paper", normalisation=0, remainder="last").replace({
+# Without local normalisation, filters divided by their maximum would make off-centre cells up to ten times as loud as
+# on-centre ones, and S2 would fire almost everywhere; so here all centres have the same weight.
+PAPER = dataclasses.replace(SPYKETORCH, name="paper", normalisation=0, dog_scale="centre", remainder="last").replace({
     "s1.std": 0.02, "s2.std": 0.02, "s3.std": 0.02,
     "s1.pointwise": False, "s2.pointwise": False,
     "s1.overshoot": True, "s2.overshoot": True,

@@ -11,21 +11,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .kernels_encoding import latencies
+from .kernels_encoding import filter_responses, latencies
 
 BINS = 15
 #: (window, centre sigma, surround sigma) of the on-centre filters in pixels; swapping the sigmas gives off-centre.
 DOG_SCALES = ((3, 3 / 9, 6 / 9), (7, 7 / 9, 14 / 9), (13, 13 / 9, 26 / 9))
 
 
-def dog_kernel(window: int, sigma_centre: float, sigma_surround: float) -> Tensor:
-    r"""One difference-of-Gaussians kernel, zero mean and largest value 1.
+def dog_kernel(window: int, sigma_centre: float, sigma_surround: float, scale: str = "maximum") -> Tensor:
+    r"""One difference-of-Gaussians kernel with zero mean, divided by its largest value or by the size of its centre.
 
     .. math:: K(x, y) \propto \frac{e^{-(x^2+y^2)/2\sigma_1^2}}{2\pi\sigma_1^2}
               - \frac{e^{-(x^2+y^2)/2\sigma_2^2}}{2\pi\sigma_2^2}
 
-    Returns (window, window) float32. Raises ValueError for an even window or a sigma that is not positive.
+    Divided by their "maximum", as in SpykeTorch, off-centre kernels reach -6 to -10 in their centre and on-centre ones
+    1; divided by the "centre", both kinds are equally strong. Returns (window, window) float32. Raises ValueError for
+    an even window, a sigma that is not positive, or another scale.
     """
+    if scale not in ("maximum", "centre"):
+        raise ValueError(f"scale must be 'maximum' or 'centre', got {scale!r}")
     if window % 2 == 0:
         raise ValueError(f"a DoG window has a centre pixel, so its size must be odd; got {window}")
     if min(sigma_centre, sigma_surround) <= 0:
@@ -39,15 +43,16 @@ def dog_kernel(window: int, sigma_centre: float, sigma_surround: float) -> Tenso
 
     kernel = gauss(sigma_centre) - gauss(sigma_surround)
     kernel -= kernel.mean()
-    return torch.from_numpy((kernel / kernel.max()).astype(np.float32))
+    size = kernel.max() if scale == "maximum" else abs(kernel[half, half])
+    return torch.from_numpy((kernel / size).astype(np.float32))
 
 
-def dog_kernels(scales=DOG_SCALES) -> Tensor:
+def dog_kernels(scales=DOG_SCALES, scale: str = "maximum") -> Tensor:
     """The six kernels (on and off centre at three scales), zero padded to the largest window: (6, 13, 13) float32."""
     largest = max(window for window, _, _ in scales)
     kernels = []
     for window, s1, s2 in scales:
-        for kernel in (dog_kernel(window, s1, s2), dog_kernel(window, s2, s1)):
+        for kernel in (dog_kernel(window, s1, s2, scale), dog_kernel(window, s2, s1, scale)):
             kernels.append(F.pad(kernel, ((largest - window) // 2,) * 4))
     return torch.stack(kernels)
 
@@ -55,11 +60,15 @@ def dog_kernels(scales=DOG_SCALES) -> Tensor:
 def dog_filter(images, threshold: float = 50.0, kernels: Tensor | None = None) -> Tensor:
     """Filter grey images (N, H, W), 0..255, and drop responses under the threshold (same units as the pixels).
 
-    Returns (N, 6, H, W) float32, never negative.
+    Returns (N, 6, H, W) float32, never negative. On the CPU a compiled filter adds the taps in the oracle's order;
+    elsewhere torch's convolution does, in an order of its own, so that the last bit may differ.
     """
-    x = as_images(images).to(torch.float32)[:, None] / 255 * 255  # the oracle's ToTensor and back: same rounding
-    kernels = dog_kernels().to(x.device) if kernels is None else kernels
-    response = F.conv2d(x, kernels[:, None], padding=kernels.shape[-1] // 2)
+    images = as_images(images)
+    kernels = dog_kernels() if kernels is None else kernels
+    if images.device.type == "cpu":
+        return torch.from_numpy(filter_responses(images.contiguous().numpy(), kernels.numpy(), np.float32(threshold)))
+    x = images.to(torch.float32)[:, None] / 255 * 255  # the oracle's ToTensor and back: same rounding
+    response = F.conv2d(x, kernels[:, None].to(x.device), padding=kernels.shape[-1] // 2)
     return torch.where(response < threshold, torch.zeros_like(response), response)
 
 
@@ -99,14 +108,14 @@ def intensity_to_latency(values: Tensor, bins: int = BINS, remainder: str = "sil
 
 
 def encode(images, bins: int = BINS, threshold: float = 50.0, radius: int = 8, remainder: str = "silent",
-           batch: int = 500) -> Tensor:
+           batch: int = 500, scale: str = "maximum") -> Tensor:
     """Images (N, H, W) uint8 -> spike times (N, 6, H, W) uint8; `bins` means silent.
 
-    The three steps above, in batches; on the CPU the last two are compiled into one (`kernels_encoding`), with the
-    same result. Runs where `images` lives.
+    The three steps above, in batches; on the CPU they are compiled (`kernels_encoding`), with the same result. Runs
+    where `images` lives.
     """
     images = as_images(images)
-    kernels = dog_kernels().to(images.device)
+    kernels = dog_kernels(scale=scale)
     _check_latency(bins, remainder)
     times = []
     for part in images.split(batch):

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from joblib import Parallel, delayed
 
-from . import datasets, provenance
+from . import batched, datasets, provenance
 from .config import Config, get_config
 from .files import write_whole
 from .training import Trainer, write_csv
@@ -77,53 +77,104 @@ def load(name: str) -> Experiment:
 
 
 def run(experiment: Experiment, results: Path | None = None, work: Path | None = None, jobs: int = -1,
-        quiet: bool = False) -> Path:
+        quiet: bool = False, again: bool = False, device: str = "", cache: Path | None = None) -> Path:
     """Train every variant with every seed and write accuracy.csv, provenance.json and the final weights.
 
     results: folder of the small files to keep (report/results/<name>); work: folder of the checkpoints
-    (report/work/<name>), from which an interrupted run resumes. Returns the results folder. Files are brought up to
-    date after every run, so that nothing finished is lost.
+    (report/work/<name>), from which an interrupted run resumes. Runs that the results folder holds already, of this
+    configuration, data and behaviour of the code, are not repeated, unless `again`. device: S3 of all seeds of a
+    variant learns there in one batch, for example "cuda"; without it `jobs` runs share the cores. cache: folder for
+    spike times (see `Trainer`). Returns the results folder. Files are brought up to date after every run, so that
+    nothing finished is lost.
     """
     results = Path(results or ROOT / "results" / experiment.name)
     work = Path(work or ROOT / "work" / experiment.name)
-    data = datasets.load(experiment.dataset).subset(experiment.train, experiment.test)
-    checksum = data.checksum()
-    done = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        delayed(_one)(experiment, variant, seed, work / f"{variant}-{seed}", quiet)
-        for variant, seed in experiment.runs())
-    for variant, seed in done:
-        collect(experiment, results, work, checksum)
+    checksum = datasets.load(experiment.dataset).subset(experiment.train, experiment.test).checksum()
+    kept = {} if again else recorded(experiment, results, checksum)
+    left = [(variant, seed) for variant, seed in experiment.runs() if (variant, seed) not in kept]
+    if device:
+        groups = [[one for one in left if one[0] == variant] for variant in experiment.variants]
+    else:
+        groups = [[one] for one in left]
+    done = Parallel(n_jobs=1 if device else jobs, return_as="generator_unordered")(
+        delayed(_train)(experiment, group, work, quiet, device, cache) for group in groups if group)
+    for _ in done:
+        collect(experiment, results, work, checksum, again)
     return results
 
 
-def _one(experiment: Experiment, variant: str, seed: int, folder: Path, quiet: bool) -> tuple[str, int]:
-    torch.set_num_threads(1)  # the runs share the cores between them
-    data = datasets.load(experiment.dataset).subset(experiment.train, experiment.test)
-    trainer = Trainer(experiment.variants[variant], data, seed, folder, experiment.validation, variant, quiet=quiet)
-    if trainer.finished and (folder / "run.json").exists():
-        return variant, seed
-    sessions = folder / "sessions.json"  # a resumed run may have seen several versions of the code
-    earlier = json.loads(sessions.read_text()) if sessions.exists() else []
-    earlier.append(provenance.describe(from_epoch=len(trainer.rows)))
-    _write_json(sessions, earlier)
+def _train(experiment: Experiment, runs: list[tuple[str, int]], work: Path, quiet: bool, device: str,
+           cache: Path | None) -> None:
+    """Train one run, or with `device` all seeds of a variant in one batch, each in its folder."""
+    if not device:
+        torch.set_num_threads(1)  # the runs share the cores between them
+    data, trainers = datasets.load(experiment.dataset).subset(experiment.train, experiment.test), []
+    for variant, seed in runs:
+        folder = work / f"{variant}-{seed}"
+        trainer = Trainer(experiment.variants[variant], data, seed, folder, experiment.validation, variant, quiet=quiet,
+                          cache=cache)
+        if not (trainer.finished and (folder / "run.json").exists()):
+            trainers.append(trainer)
+            sessions = _sessions(trainer)
+            sessions.append(provenance.describe(from_epoch=len(trainer.rows), device=device or "cpu"))
+            _write_json(folder / "sessions.json", sessions)
     started = time.perf_counter()
-    trainer.run()
-    facts = {"variant": variant, "seed": seed, "seconds": round(time.perf_counter() - started, 1), "sessions": earlier}
-    _write_json(folder / "run.json", facts)
-    return variant, seed
+    if device and trainers:
+        batched.learn_s3(trainers, device)
+    for trainer in trainers:
+        trainer.run()
+        _write_json(trainer.folder / "run.json", {
+            "variant": trainer.variant, "seed": trainer.seed, "sessions": _sessions(trainer),
+            "peak_memory_mb": provenance.peak_memory_mb(),
+            "seconds": round((time.perf_counter() - started) / len(trainers), 1)})
 
 
-def collect(experiment: Experiment, results: Path, work: Path, checksum: str) -> None:
-    """Gather the runs that are complete so far into the results folder."""
+def _sessions(trainer: Trainer) -> list[dict]:
+    """Where a run was computed; one that was resumed may have seen several versions of the code."""
+    path = trainer.folder / "sessions.json"
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def recorded(experiment: Experiment, results: Path, checksum: str) -> dict[tuple[str, int], tuple[dict, list]]:
+    """The runs in a results folder that are still valid: {(variant, seed): (its provenance, its rows)}.
+
+    Valid are runs with all their epochs, of the present configuration and data, by code that computed the same.
+    """
+    try:
+        facts = json.loads((results / "provenance.json").read_text())
+        with open(results / "accuracy.csv", newline="") as file:
+            rows = list(csv.reader(file))[1:]
+    except (OSError, ValueError):
+        return {}
+    found = {}
+    for one in facts["runs"]:
+        config = experiment.variants.get(one["variant"])
+        mine = [row for row in rows if row[:2] == [one["variant"], str(one["seed"])]]
+        if (config and facts["data_md5"] == checksum and len(mine) == config.s3.epochs
+                and facts["configurations"].get(one["variant"]) == config.digest()
+                and one["sessions"][-1]["behaviour"] == provenance.behaviour()):
+            found[one["variant"], one["seed"]] = one, mine
+    return found
+
+
+def collect(experiment: Experiment, results: Path, work: Path, checksum: str, again: bool = False) -> None:
+    """Gather the runs that are complete so far into the results folder, beside those recorded there before.
+
+    The weights of each variant's first seed are kept with them.
+    """
     results.mkdir(parents=True, exist_ok=True)
-    rows, runs = [], []
+    kept, rows, runs = {} if again else recorded(experiment, results, checksum), [], []
     for variant, seed in experiment.runs():
         folder = work / f"{variant}-{seed}"
         if (folder / "run.json").exists():
             with open(folder / "accuracy.csv", newline="") as file:
                 rows += list(csv.reader(file))[1:]
             runs.append(json.loads((folder / "run.json").read_text()))
-            (results / f"{variant}-{seed}.npz").write_bytes((folder / "weights.npz").read_bytes())
+            if seed == experiment.seeds[0]:
+                (results / f"{variant}-{seed}.npz").write_bytes((folder / "weights.npz").read_bytes())
+        elif (variant, seed) in kept:
+            runs.append(kept[variant, seed][0])
+            rows += kept[variant, seed][1]
     write_csv(results / "accuracy.csv", rows)
     facts = provenance.describe(
         experiment=experiment.name, parameters=experiment.parameters, dataset=experiment.dataset, data_md5=checksum,

@@ -220,7 +220,7 @@ def reconstruct(network, name: str, maps: Sequence[int] | None = None) -> Tensor
     layers = ("s1", "s2", "s3")
     if name not in layers:
         raise ValueError(f"there is no layer {name!r}; known are {', '.join(layers)}")
-    pictures, pixels = dog_kernels()[:, None], 1  # pixels: how far apart two neighbours of a layer's input look
+    pictures, pixels = dog_kernels(scale=network.config.dog_scale)[:, None], 1  # pixels between neighbours of the input
     for below, layer in zip((None, *layers), layers[:layers.index(name) + 1]):
         weight = network.weights[layer].detach().cpu()
         if layer == name and maps is not None:

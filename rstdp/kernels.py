@@ -106,22 +106,49 @@ def geometry(times, weight, pad):
 
 
 @jit
-def float32_potential(times, weight, feature, row, column, pad, t):
-    """The potential at time t as torch's float32 convolution sums it: by row, column, then channel of the window.
+def taps_in_time(times, weight, row, column, pad, t, taps):
+    """The inputs of one position that have spiked by time t, in the order in which torch's convolution adds them.
 
-    times: (C, H, W) of one image; weight: (C, KH, KW, F') as from `maps_last`.
+    That is by row, column, then channel of the window. times: (C, H, W) of one image; weight: (C, KH, KW, F') as from
+    `maps_last`; fills taps with where the weights of these inputs to map 0 lie in the flat weights; returns how many.
     """
-    channels, kernel_h, kernel_w = weight.shape[:3]
+    channels, kernel_h, kernel_w, padded = weight.shape
+    count = 0
+    for ky in range(max(0, pad - row), min(kernel_h, times.shape[1] + pad - row)):
+        for kx in range(max(0, pad - column), min(kernel_w, times.shape[2] + pad - column)):
+            place = (kernel_h - 1 - ky) * kernel_w + kernel_w - 1 - kx
+            for c in range(channels):
+                taps[count] = (c * kernel_h * kernel_w + place) * padded
+                count += times[c, row - pad + ky, column - pad + kx] <= t
+    return count
+
+
+@jit
+def float32_potential(flat, taps, count, feature):
+    """The potential of one map as torch's float32 convolution sums it; taps and count from `taps_in_time`."""
     total = np.float32(0)
-    for ky in range(kernel_h):
-        y = row - pad + ky
-        for kx in range(kernel_w):
-            x = column - pad + kx
-            if 0 <= y < times.shape[1] and 0 <= x < times.shape[2]:
-                for c in range(channels):
-                    if times[c, y, x] <= t:
-                        total += np.float32(weight[c, kernel_h - 1 - ky, kernel_w - 1 - kx, feature])
+    for i in range(count):
+        total += np.float32(flat[taps[i] + feature])
     return total
+
+
+@jit
+def _never_rounded_up(weight, threshold):
+    """Which maps (F',) cannot fire by rounding: where the exact sum is not above the threshold, float32's is not.
+
+    True where all weights are either in [1 - 2**-10, 1] or at most 2**-26 / K, with K weights a map, as after long
+    learning, and the threshold is whole. Rounding is monotone, so their float32 sum is not above that of 1 and
+    2**-26 / K in their place; there the small ones vanish beside 1 and the rest is whole. Within `BAND` of the
+    threshold that whole number is the threshold itself.
+    """
+    maps, tiny = weight.shape[3], 2.0**-26 * weight.shape[3] / weight.size
+    sure = np.full(maps, threshold == np.rint(threshold) and threshold <= 256)
+    by_map = weight.reshape((weight.size // maps, maps))
+    for i in range(len(by_map)):
+        for f in range(maps):
+            value = by_map[i, f]
+            sure[f] = sure[f] and (value <= tiny or 1 - 2.0**-10 <= value <= 1)
+    return sure
 
 
 @jit
@@ -136,9 +163,9 @@ def conv_times(times, weight, threshold, pad, bins, maps):
     out = np.empty((n, maps, positions), dtype=np.uint8)
     potential = aligned(np.empty(positions * padded + 8), CACHE_LINE)
     fired = np.empty((positions, padded), dtype=np.uint8)
-    touched = np.zeros(positions, dtype=np.bool_)
+    touched, taps = np.zeros(positions, dtype=np.bool_), np.empty(weight.size // padded + 1, dtype=np.int64)
     events, starts = np.empty(times[0].size, np.int64), np.empty(bins + 1, np.int64)
-    flat = weight.reshape(weight.size)
+    flat, sure = weight.reshape(weight.size), _never_rounded_up(weight, threshold)
     for i in range(n):
         _sort_events(times[i], bins, events, starts)
         potential[:] = 0
@@ -152,8 +179,12 @@ def conv_times(times, weight, threshold, pad, bins, maps):
                     now, when = potential[p * padded:(p + 1) * padded], fired[p]
                     for f in range(padded):
                         when[f] = min(when[f], np.uint8(t) if now[f] > threshold + BAND else np.uint8(bins))
-                    if _nearest(now, threshold) <= BAND:
-                        _settle(now, when, threshold, times[i], weight, p // sizes[6], p % sizes[6], pad, t, bins)
+                    if _undecided(now, when, sure, threshold, bins):
+                        count = taps_in_time(times[i], weight, p // sizes[6], p % sizes[6], pad, t, taps)
+                        for f in range(padded):
+                            if abs(now[f] - threshold) <= BAND and when[f] == bins and not sure[f]:
+                                if float32_potential(flat, taps, count, f) > np.float32(threshold):
+                                    when[f] = t
         for p in range(positions):
             for f in range(maps):
                 out[i, f, p] = fired[p, f]
@@ -161,20 +192,12 @@ def conv_times(times, weight, threshold, pad, bins, maps):
 
 
 @jit_any_order
-def _nearest(values, threshold):
-    gap = abs(values[0] - threshold)
-    for value in values:
-        gap = min(gap, abs(value - threshold))
-    return gap
-
-
-@jit
-def _settle(now, when, threshold, times, weight, row, column, pad, t, bins):
-    """Decide the silent neurons of one position that are within `BAND` of the threshold."""
+def _undecided(now, when, sure, threshold, bins):
+    """Whether a silent neuron of one position is within `BAND` of the threshold and could fire by rounding."""
+    count = 0
     for f in range(len(now)):
-        if abs(now[f] - threshold) <= BAND and when[f] == bins:
-            if float32_potential(times, weight, f, row, column, pad, t) > np.float32(threshold):
-                when[f] = t
+        count += (abs(now[f] - threshold) <= BAND) & (when[f] == bins) & (not sure[f])
+    return count > 0
 
 
 @jit
@@ -185,16 +208,21 @@ def settle(potentials, times, weight, threshold, pad):
     """
     steps, images, maps, height, width = potentials.shape
     found = np.full((images, maps, height, width), steps, dtype=np.uint8)
+    flat, count = weight.reshape(weight.size), 0
+    taps, sure = np.empty(len(flat) // weight.shape[3] + 1, dtype=np.int64), np.zeros(maps, dtype=np.bool_)
     for n in range(images):
-        for f in range(maps):
-            for row in range(height):
-                for column in range(width):
-                    for t in range(steps):
-                        above = potentials[t, n, f, row, column] - threshold
-                        if above > BAND or (above >= -BAND and float32_potential(
-                                times[n], weight, f, row, column, pad, t) > np.float32(threshold)):
-                            found[n, f, row, column] = t
-                            break
+        for row in range(height):
+            for column in range(width):
+                for t in range(steps):
+                    now, when = potentials[t, n, :, row, column], found[n, :, row, column]
+                    near = _undecided(now, when, sure, threshold, steps)
+                    if near:
+                        count = taps_in_time(times[n], weight, row, column, pad, t, taps)
+                    for f in range(maps):
+                        if when[f] == steps and now[f] >= threshold - BAND:
+                            if now[f] > threshold + BAND or (
+                                    near and float32_potential(flat, taps, count, f) > np.float32(threshold)):
+                                when[f] = t
     return found
 
 
@@ -225,12 +253,12 @@ def maximum(values):
 
 
 @jit
-def _candidates(potential, touched, threshold, pointwise, fired, times, weight, out_w, pad, t, found):
+def _candidates(potential, touched, threshold, pointwise, fired, times, weight, out_w, pad, t, found, taps):
     """Neurons that cross the threshold at time t; with pointwise inhibition only the strongest at its position.
 
     Writes rows (feature, position, potential) into `found` and returns how many.
     """
-    count = 0
+    flat, count = weight.reshape(weight.size), 0
     for p in range(len(touched)):
         if not touched[p]:
             continue
@@ -240,15 +268,17 @@ def _candidates(potential, touched, threshold, pointwise, fired, times, weight, 
         now = potential[p]
         if maximum(now) <= threshold - BAND:
             continue
-        best = -1
+        best, active = -1, -1
         for f in range(len(now)):
             if now[f] <= threshold - BAND or (pointwise and best >= 0 and now[f] <= now[best]):
                 continue
             if not pointwise and fired[p, f]:
                 continue
-            if now[f] <= threshold + BAND and not (
-                    float32_potential(times, weight, f, p // out_w, p % out_w, pad, t) > np.float32(threshold)):
-                continue
+            if now[f] <= threshold + BAND:
+                if active < 0:
+                    active = taps_in_time(times, weight, p // out_w, p % out_w, pad, t, taps)
+                if not float32_potential(flat, taps, active, f) > np.float32(threshold):
+                    continue
             best = f
             if not pointwise:
                 fired[p, f] = True
@@ -276,7 +306,7 @@ def winners(times, weight, threshold, pad, bins, k, radius, pointwise):
     touched = np.zeros(positions, dtype=np.bool_)
     fired = np.zeros((positions, 1 if pointwise else padded), dtype=np.bool_)
     map_won, blocked = np.zeros(padded, dtype=np.bool_), np.zeros(positions, dtype=np.bool_)
-    found = np.empty((fired.size, 3))
+    found, taps = np.empty((fired.size, 3)), np.empty(flat.size // padded + 1, dtype=np.int64)
     events, starts = np.empty(times.size, np.int64), np.empty(bins + 1, np.int64)
     _sort_events(times, bins, events, starts)
     result = np.full((k, 4), -1.0)
@@ -284,7 +314,8 @@ def winners(times, weight, threshold, pad, bins, k, radius, pointwise):
     for t in range(bins):
         for e in range(starts[t], starts[t + 1]):
             _add_event(events[e], sizes, flat, potential, touched)
-        count = _candidates(by_position, touched, threshold, pointwise, fired, times, weight, out_w, pad, t, found)
+        count = _candidates(by_position, touched, threshold, pointwise, fired, times, weight, out_w, pad, t, found,
+                            taps)
         while won < k:
             best, rank = -1, 0
             for c in range(count):
@@ -310,29 +341,36 @@ def winners(times, weight, threshold, pad, bins, k, radius, pointwise):
 
 
 @jit
+def in_time(times, row, column, when, pad, shape):
+    """Which inputs (C, KH, KW) of a receptive field spiked no later than `when`; none outside the image."""
+    channels, kernel_h, kernel_w = shape
+    top, left = row - pad, column - pad
+    pre = np.zeros(shape, dtype=np.bool_)
+    for c in range(channels):
+        for ky in range(max(0, -top), min(kernel_h, times.shape[1] - top)):
+            for kx in range(max(0, -left), min(kernel_w, times.shape[2] - left)):
+                pre[c, ky, kx] = times[c, top + ky, left + kx] <= when
+    return pre
+
+
+@jit
 def update(weight, times, row, column, when, plus, minus, stabilise, low, high, pad):
     """One feature map learns (chapter 04): inputs no later than `when` gain, later and silent ones lose.
 
     weight: (C, KH, KW) float32, changed in place.
     """
-    channels, height, width = times.shape
-    plus, minus = np.float32(plus), np.float32(minus)
-    low, high = np.float32(low), np.float32(high)
-    for c in range(channels):
-        for ky in range(weight.shape[1]):
-            y = row - pad + ky
-            for kx in range(weight.shape[2]):
-                x = column - pad + kx
-                pre = 0 <= y < height and 0 <= x < width and times[c, y, x] <= when
-                old = weight[c, ky, kx]
-                change = plus if pre else minus
-                if stabilise:
-                    change = change * ((old - low) * (high - old))
-                weight[c, ky, kx] = min(max(old + change, low), high)
+    pre = in_time(times, row, column, when, pad, weight.shape).reshape(weight.size)
+    plus, minus, low, high = np.float32(plus), np.float32(minus), np.float32(low), np.float32(high)
+    flat = weight.reshape(weight.size)
+    for i in range(len(flat)):
+        change = plus if pre[i] else minus
+        if stabilise:
+            change = change * ((flat[i] - low) * (high - flat[i]))
+        flat[i] = min(max(flat[i] + change, low), high)
 
 
 @jit
-def _refresh(weight, fast):
+def refresh(weight, fast):
     """Bring the flipped copy (C, KH, KW) of one feature map up to date."""
     for c in range(weight.shape[0]):
         for ky in range(weight.shape[1]):
@@ -353,5 +391,5 @@ def learn_stdp(times, weight, fast, threshold, pad, bins, k, radius, pointwise, 
                 break
             row, column = divmod(int(record[i, j, 1]), out_w)
             update(weight[feature], times[i], row, column, record[i, j, 2], plus, minus, True, low, high, pad)
-            _refresh(weight[feature], fast[..., feature])
+            refresh(weight[feature], fast[..., feature])
     return record

@@ -1,18 +1,75 @@
-"""The fast path of the encoder: local normalisation and latency bins in one pass, compiled with numba.
+"""The fast path of the encoder, compiled with numba: DoG filters, then normalisation and latency bins in one pass.
 
-Only the bin of a response matters, not its exact rank. The local mean comes from a summed-area table in float64, and a
-radix sort ranks the positive responses. Where responses at the edge of a bin are closer than rounding could tell apart,
-they are computed again as the oracle's float32 convolution does (`float32_mean`) and ranked by that; so the result is
-that of `encoding.local_normalisation` and `encoding.intensity_to_latency`, spike by spike.
+The filters add one tap after the other, row by row, each a fused multiply-add: the order of the oracle's float32
+convolution, here on every machine. Of a response only the bin matters, not its exact rank: the local mean comes from a
+summed-area table in float64, and a radix sort ranks the positive responses. Where responses at the edge of a bin are
+closer than rounding could tell apart, they are computed again as the oracle does (`float32_mean`) and ranked by that.
+So the result is that of the three steps in `encoding`, spike by spike.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from .kernels import jit
 
 DIGITS = 2048  # of the radix sort: three of them make a float32
+
+jit_fused = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})  # a * b + c rounds once
+
+
+@jit_fused
+def _add_row_of_taps(target, source, taps):
+    """target[i] += taps[0] source[i] + taps[1] source[i + 1] + ..., one fused step each; len(taps) is odd."""
+    n, first, values = len(target), taps[0], source[:len(target)]
+    for i in range(n):
+        target[i] += first * values[i]
+    for b in range(1, len(taps), 2):  # in pairs: half the loads and stores of the target
+        one, two, left, right = taps[b], taps[b + 1], source[b:b + n], source[b + 1:b + 1 + n]
+        for i in range(n):
+            between = target[i] + one * left[i]
+            target[i] = between + two * right[i]
+
+
+@jit_fused
+def filter_responses(images, kernels, threshold):
+    """Images (N, H, W) uint8 through kernels (F, K, K) float32 -> responses (N, F, H, W), 0 under the threshold.
+
+    Blank rows above and below the digit are skipped, and so is the zero padding around the smaller kernels.
+    """
+    n, height, width = images.shape
+    maps, size = kernels.shape[:2]
+    pad = size // 2
+    stride = width + 2 * pad
+    half = np.zeros(maps, dtype=np.int64)
+    for f in range(maps):
+        for tap in range(size):
+            if kernels[f, pad, tap] != 0:
+                half[f] = max(half[f], abs(tap - pad))
+    out = np.empty((n, maps, height, width), dtype=np.float32)
+    pixels, sums = np.zeros((height + 2 * pad) * stride + size, np.float32), np.empty(height * stride, np.float32)
+    for i in range(n):
+        first, last = height, 0
+        for y in range(height):
+            for x in range(width):
+                # to 0..1 and back, as the oracle's ToTensor does: the same rounding
+                pixels[(y + pad) * stride + x + pad] = np.float32(images[i, y, x]) / np.float32(255) * np.float32(255)
+                if images[i, y, x]:
+                    first, last = min(first, y), y + 1
+        for f in range(maps):
+            sums[:] = 0
+            for dy in range(-half[f], half[f] + 1):
+                top, bottom = max(0, first - dy), min(height, last - dy)
+                if top < bottom:
+                    start = (top + pad + dy) * stride + pad - half[f]
+                    _add_row_of_taps(sums[top * stride:bottom * stride], pixels[start:],
+                                     kernels[f, pad + dy, pad - half[f]:pad + half[f] + 1])
+            for y in range(height):
+                for x in range(width):
+                    value = sums[y * stride + x]
+                    out[i, f, y, x] = value if value >= threshold else np.float32(0)
+    return out
 
 
 @jit

@@ -4,7 +4,10 @@ S3 never fires, so only whether an input has spiked matters, and only the larges
 screened with weights rounded to 8 bits, summed in integers. Each map's rounding error is bounded, so only neurons whose
 screened potential plus bound reaches the exact potential of the front runner can be the winner; those are summed
 exactly. A block of images is screened at once, and a map that learns within the block has its bound widened by the
-most that its potential can have grown since.
+most that its potential can have grown since. Where most inputs spike, the silent ones are summed instead and taken off
+the sum over all inputs; in integers that is the same number. Positions at the border see few inputs: where even the
+highest weights could not reach the winner they are left out, judged before by what earlier images reached, and
+afterwards, exactly, by the winner itself.
 """
 
 from __future__ import annotations
@@ -29,33 +32,50 @@ def screening_weights(weight: np.ndarray, low: float, high: float) -> tuple[np.n
 
 
 @jit
-def _list_spikes(times, bins, events, starts):
-    """List which inputs (C, H, W) spike at all, as channels, cell by cell; a cell is a group of channels at one place.
+def _list_inputs(times, bins, events, starts):
+    """List the inputs (C, H, W) that spike, or those that stay silent where these are fewer, cell by cell.
 
-    events[starts[cell]:starts[cell + 1]] are the spiking channels of a cell, filled up to a multiple of four with C,
-    the channel of zeros. Returns how many inputs spike.
+    A cell is a group of channels at one place; events[starts[cell]:starts[cell + 1]] are its listed channels, filled
+    up to a multiple of four with C, the channel of zeros. Returns how many inputs spike, and whether the silent ones
+    are listed.
     """
     channels, places = times.shape[0], times.shape[1] * times.shape[2]
     flat = times.reshape((channels, places))
     at, spikes, cell = 0, 0, 0
+    for t in times.reshape(times.size):
+        spikes += t < bins
+    silent = 2 * spikes > times.size
     for low in range(0, channels, GROUP):
         for place in range(places):
             starts[cell] = at
             for c in range(low, min(channels, low + GROUP)):
                 events[at] = c
-                at += flat[c, place] < bins
-            spikes += at - starts[cell]
+                at += (flat[c, place] < bins) != silent
             while at % 4:
                 events[at] = channels
                 at += 1
             cell += 1
     starts[cell] = at
-    return spikes
+    return spikes, silent
 
 
 @jit
-def _screen(events, starts, sizes, fast, total):
+def _sums_of_all(taps, sizes, out):
+    """Sums of 8-bit weights over all inputs of each position: from those of each tap (KH KW,) to out (positions,)."""
+    height, width, pad, kernel_h, kernel_w, out_h, out_w, _ = sizes
+    out[:] = 0
+    for row in range(out_h):
+        for column in range(out_w):
+            for ky in range(max(0, pad - row), min(kernel_h, height + pad - row)):
+                for kx in range(max(0, pad - column), min(kernel_w, width + pad - column)):
+                    out[row * out_w + column] += taps[(kernel_h - 1 - ky) * kernel_w + kernel_w - 1 - kx]
+
+
+@jit
+def _screen(events, starts, sizes, fast, window, total):
     """Sums of 8-bit weights (B, positions F') int32 of a block of images, four spikes from one place at a time.
+
+    window: (first row, last row + 1, first column, last column + 1) of the positions that count; others are not summed.
 
     Partial sums are 16 bits wide, hence emptied into `total` before 257 spikes could overflow them.
     """
@@ -70,6 +90,10 @@ def _screen(events, starts, sizes, fast, total):
                 y, x = divmod(place, width)
                 first_row, last_row, top = reach(y, height, pad, kernel_h, out_h)
                 first, last, left = reach(x, width, pad, kernel_w, out_w)
+                first_row, last_row = max(first_row, window[0]), min(last_row, window[1])
+                first, last = max(first, window[2]), min(last, window[3])
+                if first >= last:
+                    continue
                 run = (last - first) * padded
                 cell = group * places + place
                 if waiting + starts[b, cell + 1] - starts[b, cell] > 257:
@@ -91,27 +115,34 @@ def _screen(events, starts, sizes, fast, total):
 
 
 @jit
+def _take_off(everything, total):
+    flat = everything.reshape(everything.size)
+    for i in range(len(total)):
+        total[i] = flat[i] - total[i]
+
+
+@jit
 def _empty(part, total):
     for f in range(len(part)):
         total[f] += part[f]
         part[f] = 0
 
 
-@jit
-def _exact(events, starts, sizes, weight, row, column):
-    """One potential, summed in float64 over the float32 weights (C, KH, KW) of one map at one position."""
-    height, width, pad, kernel_h, kernel_w = sizes[:5]
-    channels, places = len(weight), height * width
-    flat = weight.reshape((channels, kernel_h * kernel_w))
+@jit_any_order
+def _exact(times, bins, weight, row, column, pad):
+    """One potential, summed in float64 over the float32 weights (C, KH, KW) of one map at one position.
+
+    Weights between 0.2 and 0.8 are multiples of 2**-26, so the sum is exact in any order.
+    """
+    channels, kernel_h, kernel_w = weight.shape
+    top, left = row - pad, column - pad
+    first_row, last_row = max(0, -top), min(kernel_h, times.shape[1] - top)
+    first, last = max(0, -left), min(kernel_w, times.shape[2] - left)
     total = 0.0
-    for place in range(places):
-        ky, kx = place // width - row + pad, place % width - column + pad
-        if 0 <= ky < kernel_h and 0 <= kx < kernel_w:
-            tap = ky * kernel_w + kx
-            for cell in range(place, len(starts) - 1, places):
-                for e in range(starts[cell], starts[cell + 1]):
-                    if events[e] < channels:
-                        total += flat[events[e], tap]
+    for c in range(channels):
+        for ky in range(first_row, last_row):
+            for kx in range(first, last):
+                total += np.float64(weight[c, ky, kx]) if times[c, top + ky, left + kx] < bins else 0.0
     return total
 
 
@@ -139,35 +170,58 @@ def _upper(total, base, step, slack, upper):
 
 
 @jit
-def _best(total, field, events, starts, sizes, weight, low, step, slack):
-    """The neuron with the highest potential as (feature, position); feature -1 where no input spikes.
+def _contenders(field, ratio, high, out_w):
+    """The smallest window of positions (rows and columns, each first and last + 1) outside of which none should win.
 
-    total: (positions, F') sums of levels, so that low * field + step * total + slack is an upper bound. The first
-    (feature, row, column) wins a tie.
+    field: (B, positions) how many inputs spike for each; ratio: what a winner's potential should reach at least, as a
+    share of the largest field.
     """
-    positions, out_w = len(total), sizes[6]
-    upper, tops = np.empty(len(slack)), np.empty(positions)
-    front = 0
+    top, bottom, left, right = field.shape[1], 0, out_w, 0
+    for b in range(len(field)):
+        needed = ratio * field[b].max()
+        for p in range(field.shape[1]):
+            if high * field[b, p] >= needed:
+                row, column = divmod(p, out_w)
+                top, bottom = min(top, row), max(bottom, row + 1)
+                left, right = min(left, column), max(right, column + 1)
+    return top, bottom, left, right
+
+
+@jit
+def _best(total, field, times, bins, sizes, weight, low, high, step, slack, window):
+    """The neuron with the highest potential as (feature, position, potential); feature -1 where no input spikes.
+
+    total: (positions, F') sums of levels, so that low * field + step * total + slack is an upper bound inside of
+    `window`; outside, high * field is one. The first (feature, row, column) wins a tie.
+    """
+    positions, out_w, pad = len(total), sizes[6], sizes[2]
+    upper, tops, known = np.empty(len(slack)), np.empty(positions), np.empty(positions, dtype=np.bool_)
+    front = -1
     for p in range(positions):
-        tops[p] = _upper(total[p], low * field[p], step, slack, upper)
-        if tops[p] > tops[front]:
+        row, column = divmod(p, out_w)
+        known[p] = window[0] <= row < window[1] and window[2] <= column < window[3]
+        tops[p] = _upper(total[p], low * field[p], step, slack, upper) if known[p] else high * field[p] + 1e-3
+        if known[p] and (front < 0 or tops[p] > tops[front]):
             front = p
     feature, position, value = -1, -1, 0.0
     for turn in range(-1, positions):  # the front runner's position first: its exact value rules out most others
         p = front if turn < 0 else turn
         if (turn == front) or tops[p] < value or field[p] == 0:
             continue
-        _upper(total[p], low * field[p], step, slack, upper)
+        if known[p]:
+            _upper(total[p], low * field[p], step, slack, upper)
+        else:
+            upper[:] = tops[p]
         if turn < 0:
             feature, position = np.argmax(upper), p
-            value = _exact(events, starts, sizes, weight[feature], p // out_w, p % out_w)
+            value = _exact(times, bins, weight[feature], p // out_w, p % out_w, pad)
         skip = feature if turn < 0 else -1
         for f in range(len(upper)):
             if upper[f] >= value and f != skip:
-                exact = _exact(events, starts, sizes, weight[f], p // out_w, p % out_w)
+                exact = _exact(times, bins, weight[f], p // out_w, p % out_w, pad)
                 if exact > value or (exact == value and (f < feature or (f == feature and p < position))):
                     feature, position, value = f, p, exact
-    return feature, position
+    return feature, position, value
 
 
 @jit_any_order
@@ -183,8 +237,11 @@ def _levels(weight, low, step, out):
 
 
 @jit
-def _requantise(old, new, fast, low, step):
-    """Bring the 8-bit copy (C, KH, KW) of one map up to date; returns the sum of its rounding errors."""
+def _requantise(old, new, fast, taps, low, step):
+    """Bring the 8-bit copy (C, KH, KW) of one map and its sums over each tap up to date.
+
+    Returns the sum of its rounding errors.
+    """
     before, after = np.empty(old.size, dtype=np.uint8), np.empty(old.size, dtype=np.uint8)
     _levels(old.reshape(old.size), low, step, before)
     error = _levels(new.reshape(new.size), low, step, after)
@@ -192,7 +249,9 @@ def _requantise(old, new, fast, low, step):
     for i in range(new.size):
         if after[i] != before[i]:
             c, tap = divmod(i, kernel_h * kernel_w)
-            fast[c, -1 - tap // kernel_w, -1 - tap % kernel_w] = after[i]
+            row, column = kernel_h - 1 - tap // kernel_w, kernel_w - 1 - tap % kernel_w
+            fast[c, row, column] = after[i]
+            taps[row * kernel_w + column] += np.int32(after[i]) - np.int32(before[i])
     return error
 
 
@@ -200,9 +259,9 @@ def _requantise(old, new, fast, low, step):
 def learn_rstdp(times, labels, decision, weight, fast, error, pad, bins, reward, punishment, low, high, learn):
     """Show the images (N, C, H, W); the one winner of each decides and learns from reward or punishment.
 
-    `decision` (F,) is the class of each map, `reward` and `punishment` the pairs (plus, minus); without `learn` the
-    images are only classified. `fast` and `error` come from `screening_weights`. Returns (N, 2) int64 rows
-    (feature, position); feature -1 where all neurons stayed silent.
+    `decision` (F, positions) is the class of each neuron, `reward` and `punishment` the pairs (plus, minus); without
+    `learn` the images are only classified. `fast` and `error` come from `screening_weights`. Returns (N, 2) int64
+    rows (feature, position); feature -1 where all neurons stayed silent.
     """
     n, maps, channels = len(times), len(weight), times.shape[1]
     sizes = geometry(times, fast, pad)
@@ -213,26 +272,43 @@ def learn_rstdp(times, labels, decision, weight, fast, error, pad, bins, reward,
     total = np.empty((BLOCK, positions * padded), dtype=np.int32)
     events = np.empty((BLOCK, channels * places + 4 * cells), dtype=np.int64)
     starts, spikes = np.empty((BLOCK, cells + 1), dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
-    field, flat = np.empty(positions, dtype=np.int64), fast.reshape(fast.size)
-    slack = np.empty(maps)
+    field, flat = np.empty((BLOCK, positions), dtype=np.int64), fast.reshape(fast.size)
+    slack, silent = np.empty(maps), np.empty(BLOCK, dtype=np.bool_)
+    everything = np.zeros((positions, padded), dtype=np.int32)
+    taps = np.zeros((maps, sizes[3] * sizes[4]), dtype=np.int32)
+    for c in range(channels):
+        for tap in range(taps.shape[1]):
+            for f in range(maps):
+                taps[f, tap] += fast[c, tap // sizes[4], tap % sizes[4], f]
+    for f in range(maps):
+        _sums_of_all(taps[f], sizes, everything[:, f])
+    ratio = 0.0
     for start in range(0, n, BLOCK):
         block = times[start:start + BLOCK]
         for b in range(len(block)):
-            spikes[b] = _list_spikes(block[b], bins, events[b], starts[b])
-        _screen(events, starts[:len(block)], sizes, flat, total)
+            spikes[b], silent[b] = _list_inputs(block[b], bins, events[b], starts[b])
+            _field_sizes(block[b], bins, sizes, field[b])
+        window = _contenders(field[:len(block)], ratio - 0.02, high, out_w)
+        _screen(events, starts[:len(block)], sizes, flat, window, total)
+        for b in range(len(block)):
+            if silent[b]:
+                _take_off(everything, total[b])
         screened_error, growth = error.copy(), np.zeros(maps)
         for b in range(len(block)):
-            _field_sizes(block[b], bins, sizes, field)
             for f in range(maps):  # 1e-6: the rounding of the bound itself
                 slack[f] = min(screened_error[f], spikes[b] * step / 2) + spikes[b] * growth[f] + 1e-6
-            feature, position = _best(total[b].reshape((positions, padded)), field, events[b], starts[b], sizes, weight,
-                                      low, step, slack)
+            feature, position, value = _best(total[b].reshape((positions, padded)), field[b], block[b], bins, sizes,
+                                             weight, low, high, step, slack, window)
+            if feature >= 0:  # quick to fall, slow to rise: a position missed costs more than one screened in vain
+                reached = value / field[b].max()
+                ratio = min(reached, ratio + 0.05 * (reached - ratio))
             record[start + b, 0], record[start + b, 1] = feature, position
             if learn and feature >= 0:
-                plus, minus = reward if decision[feature] == labels[start + b] else punishment
+                plus, minus = reward if decision[feature, position] == labels[start + b] else punishment
                 row, column = divmod(position, out_w)
                 old = weight[feature].copy()
                 update(weight[feature], block[b], row, column, bins - 1, plus, minus, False, low, high, pad)
-                error[feature] = _requantise(old, weight[feature], fast[..., feature], low, step)
+                error[feature] = _requantise(old, weight[feature], fast[..., feature], taps[feature], low, step)
+                _sums_of_all(taps[feature], sizes, everything[:, feature])
                 growth[feature] += max(plus, minus, 0.0) + 2.0**-24  # a weight is rounded to float32 as it grows
     return record

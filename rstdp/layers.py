@@ -89,8 +89,7 @@ def pool_first_spike(times: Tensor, window: int, stride: int, ceil: bool = False
 
     (N, C, H, W) -> (N, C, H', W') uint8. Without `ceil` an incomplete window at the border is dropped.
     """
-    earliest = -F.max_pool2d(-times.to(torch.float32), window, stride, ceil_mode=ceil)
-    return earliest.to(torch.uint8)
+    return 255 - F.max_pool2d(255 - times, window, stride, ceil_mode=ceil)
 
 
 def pool_max_potential(potentials: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from . import competition, kernels, kernels_s3, layers, plasticity
+from . import competition, kernels, kernels_s3, layers, plasticity, student
 from .competition import Winner
 from .config import Layer
 from .network import SILENT, Network
@@ -24,6 +24,8 @@ def learn_stdp(network: Network, name: str, times: Tensor, rate: plasticity.Doub
 
     Returns the winners of each image. `path` "reference" steps through time with SpikingJelly.
     """
+    if network.config.update_every > 1 or network.config.competition == "free":
+        return student.learn_stdp(network, name, times, rate, on_images)
     spec, weight = network.layer(name), network.weights[name]
     record: list[list[Winner]] = []
     fast, start = kernels.maps_last(weight.numpy()), 0
@@ -81,17 +83,17 @@ def learn_rstdp(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, 
     reward, punishment = plasticity.reward_rates(config, *phi)
     if path == "fast":
         return torch.from_numpy(kernels_s3.learn_rstdp(
-            c2.contiguous().numpy(), labels.numpy(), network.decision_map.numpy(), weight.numpy(),
+            c2.contiguous().numpy(), labels.numpy(), network.classes(network.positions(c2)).numpy(), weight.numpy(),
             *(screening or network.screening()), config.s3.padding, config.bins, reward, punishment,
             *network.bounds(), True))
-    winners = []
+    winners, classes = [], network.classes(network.positions(c2))
     for image, label in zip(c2, labels):
         feature, position = network.winners(image[None], path)[0].tolist()
         winners.append((feature, position))
         if feature == SILENT:
             continue
         row, column = divmod(position, image.shape[2] + 2 * config.s3.padding - config.s3.window + 1)
-        plus, minus = reward if network.decision_map[feature] == label else punishment
+        plus, minus = reward if classes[feature, position] == label else punishment
         pre = plasticity.receptive_field(image, row, column, config.s3.window, config.s3.padding, config.bins)
         weight[feature] = plasticity.stdp(weight[feature], pre, config.bins - 1, plus, minus, *network.bounds(),
                                           stabilise=False)
@@ -114,10 +116,14 @@ def rstdp_epoch(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, 
     hits, screening = 0, network.screening() if path == "fast" else None
     for start in range(0, len(c2), network.config.batch):
         batch = slice(start, start + network.config.batch)
-        features = learn_rstdp(network, c2[batch], labels[batch], phi, path, screening)[:, 0]
-        spoke = features >= 0  # a silent decision is neither a hit nor a miss
-        hit = int((network.decision_map[features[spoke]] == labels[batch][spoke]).sum())
-        phi = ((int(spoke.sum()) - hit) / len(features), hit / len(features))
+        if network.config.update_every > 1:
+            winners = student.learn_rstdp(network, c2[batch], labels[batch], phi)
+        else:
+            winners = learn_rstdp(network, c2[batch], labels[batch], phi, path, screening)
+        hit = int((network.class_of(winners, c2) == labels[batch]).sum())
+        # a silent decision is neither a hit nor a miss, unless the configuration says so
+        counted = len(winners) if network.config.silent_is_miss else int((winners[:, 0] != SILENT).sum())
+        phi = ((counted - hit) / len(winners), hit / len(winners))
         hits += hit
-        on_images(len(features))
+        on_images(len(winners))
     return hits / len(c2), phi

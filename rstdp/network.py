@@ -43,13 +43,31 @@ class Network:
         #: the class that each feature map of S3 stands for: blocks of maps, 0 0 ... 9 9
         self.decision_map = (torch.arange(config.s3.maps) // per_class).clamp(max=config.classes - 1)
 
+    def classes(self, positions: int) -> Tensor:
+        """The class that each neuron of S3 stands for, (maps, positions) int64."""
+        maps = len(self.decision_map)
+        if self.config.decision == "index":
+            return torch.arange(maps * positions).reshape(maps, positions) % self.config.classes
+        return self.decision_map[:, None].expand(maps, positions).contiguous()
+
+    def class_of(self, winners: Tensor, c2: Tensor) -> Tensor:
+        """Winners (N, 2) as (map, position), found on C2 spike times (N, C, H, W) -> decisions (N,), -1 if silent."""
+        table = self.classes(self.positions(c2))
+        return torch.where(winners[:, 0] >= 0, table[winners[:, 0], winners[:, 1]], SILENT)
+
+    def positions(self, c2: Tensor) -> int:
+        """How many neurons a map of S3 has, given the spike times of C2."""
+        spec = self.config.s3
+        return int(np.prod([size + 2 * spec.padding - spec.window + 1 for size in c2.shape[2:]]))
+
     def layer(self, name: str) -> Layer:
         return getattr(self.config, name)
 
     def encode(self, images) -> Tensor:
         """Images (N, H, W) uint8 -> spike times (N, 6, H, W)."""
         config = self.config
-        return encode(images, config.bins, config.dog_threshold, config.normalisation, config.remainder)
+        return encode(images, config.bins, config.dog_threshold, config.normalisation, config.remainder,
+                      scale=config.dog_scale)
 
     def spike_times(self, name: str, times: Tensor, path: str = "fast") -> Tensor:
         """Spike times of one S layer, given those of its input."""
@@ -76,8 +94,11 @@ class Network:
         return layers.final_potentials(*self.placed(path, c2, self.weights["s3"]), self.config.s3.padding,
                                        self.config.bins, path).cpu()
 
-    def winners(self, c2: Tensor, path: str = "fast") -> Tensor:
-        """The neuron of S3 with the highest potential, as (map, position) (N, 2) int64; map -1 where all are silent."""
+    def winners(self, c2: Tensor, path: str = "fast", screening: tuple | None = None) -> Tensor:
+        """The neuron of S3 with the highest potential, as (map, position) (N, 2) int64; map -1 where all are silent.
+
+        screening: what `screening()` gave for the present weights, where it was called before.
+        """
         if path == "reference":
             potentials = self.potentials(c2, path).flatten(2)
             best = potentials.flatten(1).argmax(1)
@@ -85,14 +106,14 @@ class Network:
             return torch.where(potentials.flatten(1).any(1, keepdim=True), winners, SILENT)
         no_labels, no_change = np.zeros(len(c2), dtype=np.int64), (0.0, 0.0)
         return torch.from_numpy(kernels_s3.learn_rstdp(
-            c2.contiguous().numpy(), no_labels, self.decision_map.numpy(), self.weights["s3"].numpy(),
-            *self.screening(), self.config.s3.padding, self.config.bins, no_change, no_change, *self.bounds(), False))
+            c2.contiguous().numpy(), no_labels, self.classes(self.positions(c2)).numpy(), self.weights["s3"].numpy(),
+            *(screening or self.screening()), self.config.s3.padding, self.config.bins, no_change, no_change,
+            *self.bounds(), False))
 
     def decide(self, c2: Tensor, path: str = "fast") -> tuple[Tensor, Tensor]:
         """Decisions (N,) int64, -1 where silent, and the winning (map, position) of each image (N, 2)."""
         winners = self.winners(c2, path)
-        decisions = torch.where(winners[:, 0] >= 0, self.decision_map[winners[:, 0]], SILENT)
-        return decisions, winners
+        return self.class_of(winners, c2), winners
 
     def classify(self, images, path: str = "fast") -> Tensor:
         """Images (N, H, W) uint8 -> decisions (N,); -1 where the network stays silent."""
@@ -135,15 +156,22 @@ class Network:
 
 
 PRETRAINED = Path(__file__).parent / "pretrained"
+RECORDED = Path(__file__).parent.parent / "report" / "results"
+
+
+def weight_names() -> dict[str, Path]:
+    """The trained weights that can be loaded by name: those of the package, and in a checkout the recorded runs'."""
+    recorded = {path.relative_to(RECORDED).with_suffix("").as_posix(): path for path in RECORDED.glob("*/*.npz")}
+    return recorded | {path.stem: path for path in PRETRAINED.glob("*.npz")}
 
 
 def load_pretrained(name: str = "mnist") -> Network:
-    """A trained network that comes with the package: "mnist", the SpykeTorch configuration after 20 epochs of S3.
+    """A trained network by name: "mnist", the SpykeTorch configuration after 20 epochs of S3, comes with the package.
 
-    Raises CheckpointError that lists what there is.
+    In a checkout also the final weights of the recorded experiments, as "<experiment>/<variant>-<seed>". Raises
+    CheckpointError that lists what there is.
     """
-    path = PRETRAINED / f"{name}.npz"
-    if not path.exists():
-        known = ", ".join(sorted(file.stem for file in PRETRAINED.glob("*.npz"))) or "none"
-        raise CheckpointError(f"there are no trained weights named {name!r}; known are {known}")
-    return Network.load(path)
+    known = weight_names()
+    if name not in known:
+        raise CheckpointError(f"there are no trained weights named {name!r}; known are {', '.join(sorted(known))}")
+    return Network.load(known[name])

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ._compat import import_torchvision
-from .agreement import GOLDEN_LAYERS
-from .config import SPYKETORCH
+from .agreement import GOLDEN
+from .config import Config
 from .encoding import DOG_SCALES, first_spike
 
 
@@ -23,19 +23,20 @@ def available() -> bool:
 
 
 def record(images: Tensor, labels: Tensor, seed: int = 0, passes: tuple[int, int, int] = (2, 3, 3),
-           batch: int = 50) -> dict[str, Tensor]:
-    """Let SpykeTorch learn on images (N, 28, 28) uint8 with the small network of the golden values.
+           config: Config = GOLDEN, progress=iter) -> dict[str, Tensor]:
+    """Let SpykeTorch learn on images (N, 28, 28) uint8, by default with the small network of the golden values.
 
-    passes: over the images for S1, S2 and S3. Returns spike times, winners and weights under the keys of the golden
-    file. Raises ImportError where SpykeTorch is not installed.
+    passes: over the images for S1, S2 and S3; config: a variant of SPYKETORCH; `progress` may wrap the ranges of
+    steps, for example tqdm. Returns spike times, winners and weights under the keys of the golden file. Raises
+    ImportError where SpykeTorch is not installed.
     """
     import_torchvision()
     from SpykeTorch import functional as sf
     from SpykeTorch import snn, utils
 
-    bins, found = SPYKETORCH.bins, {"images": images, "labels": labels}
+    found = {"images": images, "labels": labels}
     kernels = [utils.DoGKernel(window, *sigmas) for window, s1, s2 in DOG_SCALES for sigmas in ((s1, s2), (s2, s1))]
-    dog, latency = utils.Filter(kernels, padding=6, thresholds=50), utils.Intensity2Latency(bins)
+    dog, latency = utils.Filter(kernels, padding=6, thresholds=50), utils.Intensity2Latency(config.bins)
     waves = []
     for image in images:
         response = sf.local_normalization(dog(image[None, None].float() / 255 * 255), 8)
@@ -44,12 +45,12 @@ def record(images: Tensor, labels: Tensor, seed: int = 0, passes: tuple[int, int
 
     torch.manual_seed(seed)
     for name, count in (("s1", passes[0]), ("s2", passes[1])):
-        spec = GOLDEN_LAYERS[name]
+        spec = getattr(config, name)
         conv = snn.Convolution(waves[0].shape[1], spec.maps, spec.window, spec.mean, spec.std)
         found[f"w{name[1]}_init"] = conv.weight.detach().clone()
         rule = snn.STDP(conv, (spec.plus, spec.minus))
         pads, plus, winners = (spec.padding,) * 4, torch.tensor(spec.plus), []
-        for step in range(count * len(waves)):
+        for step in progress(range(count * len(waves))):
             if (step + 1) % spec.double_every == 0:
                 plus = (plus * 2).clamp(max=spec.plus_limit)
                 rule.update_all_learning_rate(plus.item(), (plus * -0.75).item())
@@ -60,23 +61,23 @@ def record(images: Tensor, labels: Tensor, seed: int = 0, passes: tuple[int, int
             rule(wave, potentials, spikes, chosen)
             winners.append(chosen + [(-1, -1, -1)] * (spec.winners - len(chosen)))
         found[f"{name}_winners"], found[f"w{name[1]}"] = torch.tensor(winners), conv.weight.detach().clone()
-        fired = [sf.fire(conv(sf.pad(wave, pads)), spec.threshold) for wave in waves]
-        waves = [sf.pooling(wave, spec.pool, spec.stride) for wave in fired]
+        waves = [sf.pooling(sf.fire(conv(sf.pad(wave, pads)), spec.threshold), spec.pool, spec.stride)
+                 for wave in waves]
         found[f"c{name[1]}_times"] = torch.stack([first_spike(wave) for wave in waves])
 
-    _record_s3(found, waves, labels, passes[2], batch, snn, sf)
+    _record_s3(found, waves, labels, config, progress(range(passes[2] * len(waves))), snn, sf)
     return found
 
 
-def _record_s3(found: dict[str, Tensor], waves: list[Tensor], labels: Tensor, passes: int, batch: int, snn, sf) -> None:
-    config, maps = SPYKETORCH, 20
-    conv = snn.Convolution(waves[0].shape[1], maps, 5, config.s3.mean, config.s3.std)
+def _record_s3(found: dict[str, Tensor], waves: list[Tensor], labels: Tensor, config: Config, steps, snn, sf) -> None:
+    maps, batch = config.s3.maps, config.batch
+    conv = snn.Convolution(waves[0].shape[1], maps, config.s3.window, config.s3.mean, config.s3.std)
     found["w3_init"] = conv.weight.detach().clone()
     reward = snn.STDP(conv, (config.reward_plus, config.reward_minus), False, config.low, config.high)
     punish = snn.STDP(conv, (config.punish_minus, config.punish_plus), False, config.low, config.high)
     winners, hits, misses = [], 0, 0
-    for step in range(passes * len(waves)):
-        wave = sf.pad(waves[step % len(waves)], (2, 2, 2, 2))
+    for step in steps:
+        wave = sf.pad(waves[step % len(waves)], (config.s3.padding,) * 4)
         potentials = conv(wave)
         spikes, potentials = sf.fire(potentials, None, True)
         chosen = sf.get_k_winners(potentials, 1, 0, spikes)

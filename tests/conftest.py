@@ -7,15 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from rstdp import datasets
-from rstdp.config import SPYKETORCH
+from rstdp import agreement, datasets
 from rstdp.training import Trainer
 
 GOLDEN = Path(__file__).parent / "golden_spyketorch_digits.npz"
-SMALL = SPYKETORCH.replace({  # the network of the golden values
-    "s1.maps": 8, "s1.winners": 3, "s1.radius": 2, "s1.double_every": 100, "s1.epochs": 2,
-    "s2.maps": 16, "s2.winners": 5, "s2.threshold": 4, "s2.double_every": 100, "s2.epochs": 3,
-    "s3.maps": 20, "s3.epochs": 3, "batch": 50})
+SMALL = agreement.GOLDEN.replace({"s1.epochs": 2, "s2.epochs": 3, "s3.epochs": 3})
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,18 @@ def test_dog_kernels(golden):
     assert torch.allclose(encoding.dog_kernels(), golden["kernels"], atol=1e-6)
 
 
+def test_dog_kernels_of_equal_centres():
+    kernels = encoding.dog_kernels(scale="centre")
+    assert kernels[:, 6, 6].tolist() == [1, -1, 1, -1, 1, -1]
+    assert torch.allclose(kernels[::2], -kernels[1::2], atol=1e-6)
+    assert torch.equal(kernels[::2], encoding.dog_kernels()[::2])  # on-centre kernels are the same either way
+
+
 def test_filter_and_normalisation_of_the_first_image(golden):
     response = encoding.dog_filter(golden["images"][:1])
     assert torch.equal(response[0], golden["dog_first"])
-    assert torch.equal(encoding.local_normalisation(response)[0], golden["normalised_first"])
+    # torch's convolution: the order of its sum, and so the last bits, depend on the processor
+    assert torch.allclose(encoding.local_normalisation(response)[0], golden["normalised_first"], rtol=1e-5)
 
 
 @pytest.mark.parametrize("batch", [1, 300])

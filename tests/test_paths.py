@@ -51,6 +51,20 @@ def test_spike_times(case):
     assert torch.equal(fast, layers.conv_times(times, weight, threshold, padding, path="reference"))
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 12), st.sampled_from([0.0, 2.0**-40, 1e-10, 3e-8, 1e-6]))
+def test_spike_times_of_converged_weights(seed, threshold, tiny):
+    """After long learning sums lie a rounding error under a whole threshold; whether they fire must not be guessed."""
+    rng = np.random.default_rng(seed)
+    times = torch.from_numpy(rng.integers(0, BINS + 1, (2, 3, 9, 9)).astype(np.uint8))
+    large = 1 - rng.integers(0, 4, (20, 3, 5, 5)) * 2.0**-24
+    weight = np.where(rng.random(large.shape) < 0.4, large, tiny * rng.random(large.shape))
+    weight[:3, 0, 0, 0] = rng.random(3)  # maps with a weight in between
+    weight = torch.from_numpy(weight.astype(np.float32))
+    fast = layers.conv_times(times, weight, float(threshold), 2)
+    assert torch.equal(fast, layers.conv_times(times, weight, float(threshold), 2, path="reference"))
+
+
 @settings(max_examples=50, deadline=None)
 @given(cases())
 def test_final_potentials_to_the_bit(case):

@@ -1,5 +1,6 @@
 """Runs: interrupt and resume, checkpoints, damaged input. What was computed is never lost."""
 
+import dataclasses
 import errno
 import json
 import shutil
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from rstdp import datasets, experiments, files, learning, training
+from rstdp import batched, datasets, experiments, files, learning, provenance, training
 from rstdp.__main__ import main
 from rstdp.files import CheckpointError
 from rstdp.network import Network, load_pretrained
@@ -184,9 +185,84 @@ def test_an_experiment_from_a_file(tmp_path):
     assert text.count("\n") == 5 and "a,1,2," in text
     facts = json.loads((results / "provenance.json").read_text())
     assert facts["complete"] and facts["data_md5"] and facts["versions"]["torch"] and len(facts["runs"]) == 2
-    assert Network.load(results / "a-1.npz").seed == 1
+    assert Network.load(results / "a-0.npz").seed == 0 and not (results / "a-1.npz").exists()  # one of each variant
     experiments.run(chosen, results, tmp_path / "work", jobs=1, quiet=True)
     assert (results / "accuracy.csv").read_text() == text
+
+    # on another machine the recorded runs count as done, and one that is missing is added to them
+    (results / "accuracy.csv").write_text("".join(text.splitlines(True)[:3]))
+    kept = experiments.recorded(chosen, results, facts["data_md5"])
+    assert list(kept) == [("a", 0)]
+    experiments.run(chosen, results, tmp_path / "elsewhere", jobs=1, quiet=True)
+    assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["a-1"]
+    again = (results / "accuracy.csv").read_text()
+    assert [line.rsplit(",", 1)[0] for line in again.splitlines()] == [
+        line.rsplit(",", 1)[0] for line in text.splitlines()]
+
+    # nothing is kept of another configuration, of other data, or of other code
+    other = dataclasses.replace(chosen, variants={"a": chosen.variants["a"].replace({"bins": 10})})
+    assert not experiments.recorded(other, results, facts["data_md5"])
+    assert not experiments.recorded(chosen, results, "other data")
+    (results / "provenance.json").write_text((results / "provenance.json").read_text().replace(
+        provenance.behaviour(), "elsewhere"))
+    assert not experiments.recorded(chosen, results, facts["data_md5"])
+
+
+def test_many_seeds_in_one_batch_learn_what_each_learns_alone(small, digits, tmp_path):
+    few, seeds = digits.subset(120, 40), (0, 1, 2)
+    data = dataclasses.replace(few, train_images=few.train_images.clone())
+    data.train_images[7] = 0  # a silent image
+    alone = [Trainer(small, data, seed, validation=20, quiet=True) for seed in seeds]
+    together = [Trainer(small, data, seed, tmp_path / str(seed), validation=20, quiet=True) for seed in seeds]
+    for trainer in alone:
+        trainer.run()
+    together[1].run()  # it is ahead: the others catch up
+    batched.learn_s3(together, "cpu")
+    for one, other in zip(alone, together):
+        assert torch.equal(one.network.weights["s3"], other.network.weights["s3"])
+        assert [row[:-1] for row in one.progress.rows] == [row[:-1] for row in other.progress.rows]
+        assert Network.load(other.folder / "weights.npz").seed == other.seed
+
+
+def test_an_experiment_in_one_batch(tmp_path):
+    file = tmp_path / "tiny.toml"
+    file.write_text('train = 60\ntest = 20\nseeds = [0, 1]\n[variants.a]\n"s1.maps" = 4\n"s2.maps" = 6\n'
+                    '"s3.maps" = 10\n"s1.epochs" = 1\n"s2.epochs" = 1\n"s3.epochs" = 2\n')
+    rows = []
+    for name, device in (("cores", ""), ("batch", "cpu")):
+        results = experiments.run(experiments.load(str(file)), tmp_path / name, tmp_path / f"{name}-work", 1, True,
+                                  device=device)
+        rows.append([line.rsplit(",", 1)[0] for line in (results / "accuracy.csv").read_text().splitlines()])
+    assert rows[0] == rows[1] and len(rows[0]) == 5
+
+
+def test_spike_times_on_disk(small, digits, tmp_path):
+    data, plain = digits.subset(100, 30), Trainer(small, digits.subset(100, 30), quiet=True)
+    plain.run()
+    kept = [Trainer(small, data, quiet=True, cache=tmp_path / "cache") for _ in range(2)]
+    kept[0].run()
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
+    assert len(files) == 6 and all(path.suffix == ".npy" for path in files)  # three stages, training and test
+    sorted(files)[0].write_bytes(b"damaged")
+    kept[1].run()
+    for trainer in kept:
+        assert torch.equal(trainer.network.weights["s3"], plain.network.weights["s3"])
+    changed = {path for path, when in files.items() if path.stat().st_mtime_ns != when}
+    assert changed == {sorted(files)[0]} and len(list((tmp_path / "cache").iterdir())) == 6
+    Trainer(small, data, seed=1, quiet=True, cache=tmp_path / "cache").run()
+    assert len(list((tmp_path / "cache").iterdir())) == 10  # another seed shares the encoded images
+
+
+def test_a_cache_that_cannot_be_written_leaves_the_checkpoint(small, digits, tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        Trainer(small, digits.subset(60, 20), 0, tmp_path / "run", quiet=True, cache=tmp_path / "cache").run()
+    assert not list((tmp_path / "cache").iterdir())
+    monkeypatch.undo()
+    Trainer(small, digits.subset(60, 20), 0, tmp_path / "run", quiet=True, cache=tmp_path / "cache").run()
 
 
 def test_the_same_sweep_on_a_dask_cluster_of_two_workers(tmp_path):
@@ -205,6 +281,16 @@ def test_the_same_sweep_on_a_dask_cluster_of_two_workers(tmp_path):
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         assert sweep("there", "--cluster", cluster.scheduler_address) == here
     assert len(here) == 5
+
+
+def test_one_run_of_an_experiment_from_the_command_line(tmp_path, capsys):
+    command = ["train", "--experiment", "digits", "--seed", "1", "--out", str(tmp_path)]
+    assert main([*command, "--variant", "nobody"]) == 2
+    assert "experiment 'digits' has no variant 'nobody'; it has spyketorch" in capsys.readouterr().err
+    assert main([*command, "--set", "s1.epochs=1", "--set", "s2.epochs=1", "--set", "s3.epochs=1"]) == 0
+    network = Network.load(tmp_path / "weights.npz")
+    chosen = experiments.load("digits").variants["spyketorch"]
+    assert network.config.digest() == chosen.digest() and network.seed == 1
 
 
 @pytest.mark.parametrize("text, message", [

@@ -1,0 +1,339 @@
+"""What the report claims, computed from files: results, intervals, verdicts, stale or missing results. No drawing here.
+
+Results are looked for in several folders, the first that has them counts: report/results as recorded, or what
+`FROM_SCRATCH=1` has just made. Figures that others published stand in report/reference. Accuracies are shares of 1.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from rstdp import datasets, experiments, provenance
+from rstdp.config import SPYKETORCH, Config, get_config
+from rstdp.network import Network
+
+REPORT = Path(__file__).resolve().parent
+REFERENCE = REPORT / "reference"
+TOLERANCE = 0.01  #: one percentage point
+ENOUGH = 3  #: seeds that an interval needs before a verdict rests on it
+
+
+class Missing(Exception):
+    """A result that is not there, or not whole; the message names it and the command that makes it."""
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over `n` runs with the half-width of its 95 % interval (None for one run)."""
+
+    mean: float
+    half: float | None
+    n: int
+
+    @classmethod
+    def of(cls, values) -> Estimate:
+        """Student's t over independent values, for example one a seed."""
+        values = np.asarray(values, dtype=float)
+        if len(values) < 2:
+            return cls(float(values.mean()), None, len(values))
+        half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+        return cls(float(values.mean()), float(half), len(values))
+
+    @property
+    def low(self) -> float:
+        return self.mean - (self.half or 0)
+
+    @property
+    def high(self) -> float:
+        return self.mean + (self.half or 0)
+
+    def one_more(self) -> float | None:
+        """Half-width of the interval that one further run would fall into."""
+        return None if self.half is None else self.half * np.sqrt(self.n + 1)
+
+    def __str__(self) -> str:
+        if self.half is None:
+            return f"{100 * self.mean:.2f} % (one seed, no interval)"
+        return f"{100 * self.mean:.2f} % ± {100 * self.half:.2f} ({self.n} seeds)"
+
+
+def difference(a, b) -> Estimate:
+    """Mean of `a` less mean of `b`, with Welch's 95 % interval; no interval where either has one value."""
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    n = min(len(a), len(b))
+    if n < 2:
+        return Estimate(a.mean() - b.mean(), None, n)
+    parts = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+    if sum(parts) == 0:
+        return Estimate(a.mean() - b.mean(), 0.0, n)
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1))
+    return Estimate(a.mean() - b.mean(), float(stats.t.ppf(0.975, freedom) * np.sqrt(sum(parts))), n)
+
+
+def points(estimate: Estimate) -> str:
+    """A difference in percentage points."""
+    spread = "" if estimate.half is None else f" ± {100 * estimate.half:.2f}"
+    return f"{100 * estimate.mean:+.2f}{spread}".replace("-", "−")
+
+
+# --- published figures ----------------------------------------------------------------------------------------------
+
+
+def published(source: str, what: str) -> float:
+    """One figure of the paper or of another's run, from reference/published.csv."""
+    table = pd.read_csv(REFERENCE / "published.csv")
+    return float(table[(table.source == source) & (table.what == what)].value.iloc[0])
+
+
+def others(what: str) -> pd.Series:
+    """All published figures of one kind, by source."""
+    table = pd.read_csv(REFERENCE / "published.csv")
+    return table[table.what == what].set_index("source").value
+
+
+PAPER = "Mozafari et al. 2019"
+
+
+def curve(name: str) -> pd.DataFrame:
+    """Accuracy after each pass of another's run; `passes` counts from 1 as ours do (the files count from 0)."""
+    rows = pd.read_csv(REFERENCE / f"{name}.csv")
+    return rows.assign(passes=rows.epoch + 1)
+
+
+# --- our results ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Result:
+    """An experiment's result files."""
+
+    name: str
+    rows: pd.DataFrame
+    facts: dict
+    folder: Path
+
+    @property
+    def variants(self) -> list[str]:
+        return list(self.rows.variant.unique())
+
+    def part(self, variant: str) -> pd.DataFrame:
+        """The rows of one variant, up to the last epoch that all its seeds have reached. Raises Missing."""
+        rows = self.rows[self.rows.variant == variant]
+        if rows.empty:
+            raise Missing(f"**Missing:** variant `{variant}` of experiment `{self.name}`. Make it with "
+                          f"`python -m rstdp experiment {self.name}`.")
+        return rows[rows.epoch <= rows.groupby("seed").epoch.max().min()]
+
+    def at(self, variant: str, epoch: int | None = None, column: str = "test_accuracy") -> np.ndarray:
+        """One value a seed after `epoch` passes, by default the last. Raises Missing."""
+        rows = self.part(variant)
+        epoch = int(rows.epoch.max()) if epoch is None else epoch
+        values = rows[rows.epoch == epoch].sort_values("seed")[column].to_numpy(float)
+        if not len(values) or np.isnan(values).any():
+            raise Missing(f"**Missing:** {column} of variant `{variant}` after {epoch} passes in experiment "
+                          f"`{self.name}`. Make it with `python -m rstdp experiment {self.name}`.")
+        return values
+
+    def best(self, variant: str) -> np.ndarray:
+        """Each seed's highest test accuracy at any epoch: chosen on the test set, only to compare with others."""
+        return self.part(variant).groupby("seed").test_accuracy.max().to_numpy(float)
+
+    def config(self, variant: str) -> Config:
+        """The configuration as it was recorded. Raises ValueError where the code no longer knows it."""
+        changes = dict(self.facts["parameters"]["variants"][variant])
+        return get_config(changes.pop("config", "spyketorch")).replace(changes)
+
+    def networks(self) -> dict[str, Network]:
+        """The weights kept with the results, by "variant-seed"."""
+        return {path.stem: Network.load(path) for path in sorted(self.folder.glob("*.npz"))}
+
+    def absent(self) -> list[str]:
+        """Runs that the experiment names and the files lack, or hold with fewer passes."""
+        try:
+            chosen = experiments.load(self.name)
+        except ValueError:  # no file of that name: what the results themselves say
+            return [] if self.facts["complete"] else ["some runs"]
+        reached = self.rows.groupby(["variant", "seed"]).epoch.max().to_dict()
+        return [f"{variant}, seed {seed} ({reached.get((variant, seed), 0)} of {config.s3.epochs} passes)"
+                for variant, config in chosen.variants.items() for seed in chosen.seeds
+                if reached.get((variant, seed), 0) < config.s3.epochs]
+
+    def stale(self) -> dict[str, list[str]]:
+        """Why runs are no longer what this code would give: {reason: runs}."""
+        found: dict[str, list[str]] = {}
+        now = checksum(self.facts["dataset"], *(self.facts["parameters"].get(key, 0) for key in ("train", "test")))
+        for run in self.facts["runs"]:
+            label = f"{run['variant']}-{run['seed']}"
+            if run["sessions"][-1]["behaviour"] != provenance.behaviour():
+                found.setdefault("the code computes something else since", []).append(label)
+            if now and self.facts["data_md5"] != now:
+                found.setdefault("the data are not the same", []).append(label)
+            try:
+                if experiments.load(self.name).variants[run["variant"]].digest() != (
+                        self.facts["configurations"].get(run["variant"])):
+                    found.setdefault("the experiment's parameters have changed", []).append(label)
+            except (ValueError, KeyError):
+                pass
+        return found
+
+
+def load(name: str, folders: Sequence[Path]) -> Result:
+    """The results of an experiment from the first folder that has them. Raises Missing."""
+    command = f"Make it with `python -m rstdp experiment {name}`."
+    for folder in folders:
+        path = Path(folder) / name
+        if not path.is_dir():
+            continue
+        try:
+            rows = pd.read_csv(path / "accuracy.csv")
+            facts = json.loads((path / "provenance.json").read_text())
+            result = Result(facts["experiment"], rows, facts, path)
+            assert len(rows) and set(facts) >= {"runs", "parameters", "dataset", "data_md5", "configurations"}
+        except (OSError, ValueError, KeyError, AssertionError) as error:
+            raise Missing(f"**Missing:** experiment `{name}` has no whole result ({type(error).__name__}: {error}). "
+                          f"{command}") from None
+        return result
+    raise Missing(f"**Missing:** no result of experiment `{name}`. {command}")
+
+
+def read_table(file: str, folders: Sequence[Path], command: str) -> tuple[pd.DataFrame, dict]:
+    """A result file that no experiment wrote, such as verify/agreement.csv, and its provenance. Raises Missing."""
+    for folder in folders:
+        path = Path(folder) / file
+        if path.exists():
+            facts = path.parent / "provenance.json"
+            return pd.read_csv(path), json.loads(facts.read_text()) if facts.exists() else {}
+    raise Missing(f"**Missing:** `{file}`. Make it with `{command}`.")
+
+
+def at_hand(dataset: str) -> bool:
+    """Whether a data set can be read without downloading it."""
+    roots = [Path(os.environ.get("RSTDP_DATA", "")), Path.home() / ".cache" / "rstdp"]
+    return dataset == "digits" or any((root / "MNIST" / "raw" / "t10k-images-idx3-ubyte").exists() for root in roots)
+
+
+@functools.cache
+def checksum(dataset: str, train: int, test: int) -> str | None:
+    """md5 of a data set as it is here now; None where it is not here."""
+    return datasets.load(dataset).subset(train, test).checksum() if at_hand(dataset) else None
+
+
+def changes(config: Config, base: Config = SPYKETORCH) -> dict[str, tuple]:
+    """Parameters in which two configurations differ: {dotted name: (base, config)}, without the passes."""
+    flat = [pd.json_normalize(one.to_dict()).iloc[0].to_dict() for one in (base, config)]
+    return {name: (flat[0][name], value) for name, value in flat[1].items()
+            if value != flat[0][name] and name != "name" and not name.endswith(".epochs")}
+
+
+# --- claims and verdicts ---------------------------------------------------------------------------------------------
+
+RULE = f"""**Reproduced**: at least {ENOUGH} seeds, their mean lies at most {100 * TOLERANCE:g} percentage point below the
+paper's figure, and the upper end of the 95 % interval reaches it. **Partly**: the mean (or the one seed) lies at most
+{100 * TOLERANCE:g} point below. **Not**: it lies further below. **Not tested yet**: there is no result."""
+
+
+def verdict(ours: Estimate | None, target: float) -> str:
+    """The verdict on one figure by RULE."""
+    if ours is None:
+        return "not tested yet"
+    if ours.mean < target - TOLERANCE:
+        return "not"
+    return "reproduced" if ours.n >= ENOUGH and ours.high >= target else "partly"
+
+
+def rank(accuracy: float) -> int:
+    """The place among the networks of the paper's figure 2, 1 for the best."""
+    return 1 + int((others("figure 2") > accuracy).sum())
+
+
+def rank_verdict(ours: Estimate | None) -> str:
+    """Reproduced: the whole interval of enough seeds holds the paper's place. Partly: the mean does."""
+    place = rank(published(PAPER, "accuracy"))
+    if ours is None:
+        return "not tested yet"
+    if rank(ours.mean) != place:
+        return "not"
+    return "reproduced" if ours.n >= ENOUGH and rank(ours.low) == rank(ours.high) == place else "partly"
+
+
+def find(name: str, folders: Sequence[Path], variant: str | None = None) -> np.ndarray | None:
+    """Final test accuracies of a variant (by default the first); None where there is no result."""
+    try:
+        result = load(name, folders)
+        return result.at(variant or result.variants[0])
+    except Missing:
+        return None
+
+
+def claims(folders: Sequence[Path]) -> pd.DataFrame:
+    """One row a claim: claim, paper, SpykeTorch, student, ours, verdict, figure. `figure` is an anchor or empty."""
+    target, student = published(PAPER, "accuracy"), curve("student_mnist").test_accuracy
+    final, place = others("final"), rank(published(PAPER, "accuracy"))
+    spyketorch = f"{100 * final.min():.2f} to {100 * final.max():.2f} % (final, {len(final)} runs)"
+    theirs = (f"{100 * target:.1f} %", spyketorch, f"{100 * student.iloc[-1]:.2f} % ({len(student)} passes)")
+    rows, measured = [], {}
+    for label, name, variant in (("1a. Accuracy on MNIST, the paper's parameters", "paper", "paper"),
+                                 ("1b. The same, SpykeTorch's parameters", "paper", "spyketorch"),
+                                 ("1c. The same, the parameters that a validation split chose", "best", None)):
+        values = find(name, folders, variant)
+        ours = measured[label[:2]] = None if values is None else Estimate.of(values)
+        rows.append((label, *theirs, ours or f"needs `{name}`", verdict(ours, target), "curves"))
+    ours = measured["1c"] or measured["1a"] or measured["1b"]
+    rows.append(("2. Place among the networks of figure 2", f"{place} of {len(others('figure 2')) + 1}",
+                 f"{rank(final.max())}", f"{rank(student.iloc[-1])}", f"{rank(ours.mean)}, with {ours}" if ours else
+                 "needs `best` or `paper`", rank_verdict(ours), "reach"))
+    handmade = [published(PAPER, f"handmade problem, {rule}") for rule in ("R-STDP", "STDP")]
+    rows += [("3a. R-STDP in S2 as well does not help", "no figure", "—", "—", "needs `s2-reward`", "not tested yet", ""),
+             ("3b. First-spike decisions do not compete", "no figure", "—", "—", "needs `first-spike`",
+              "not tested yet", ""),
+             ("4. Handmade problem: share of seeds with the three diagnostic bars, R-STDP against STDP",
+              f"{handmade[0]:.0%} against {handmade[1]:.0%}", "—", "—", "needs `handmade`",
+              "not tested yet", "")]
+    pair = [published(PAPER, f"task 2, {rule}, 10 maps") for rule in ("R-STDP", "STDP")]
+    rows += [("5. Two targets among distractors, 10 maps in S2: R-STDP against STDP",
+              f"{100 * pair[0]:.1f} % against {100 * pair[1]:.1f} %", "—", "—", "needs `task2`", "not tested yet", ""),
+             ("6. S2 features are target-aware under R-STDP only", "figure 5", "—", "—", "needs `task2`",
+              "not tested yet", "")]
+    return pd.DataFrame(rows, columns=["claim", "paper", "SpykeTorch", "student", "ours", "verdict", "figure"])
+
+
+# --- effects of single changes ----------------------------------------------------------------------------------------
+
+
+def effects(result: Result, base: str, variants: Sequence[str]) -> dict[str, Estimate]:
+    """What each variant changes in the final test accuracy against `base`; variants without a result are left out."""
+    reference = result.at(base)
+    return {variant: difference(result.at(variant), reference) for variant in variants if variant in result.variants}
+
+
+STUDENT = ("index-decision", "free-winners", "batch-updates", "settings")
+
+
+def story(result: Result) -> str:
+    """Two sentences on why the student replication falls short, from the numbers. Raises Missing."""
+    exact, student = result.at("exact"), result.at("student")
+    gap, alone = difference(student, exact), effects(result, "exact", STUDENT)
+    back = {name: effect for name in STUDENT
+            for effect in effects(result, "student", [f"student-without-{name}"]).values()}
+    if len(alone) < len(STUDENT) or len(back) < len(STUDENT):
+        raise Missing("**Missing:** some of the student's single differences, so that the story cannot be told yet. Make "
+                      "them with `python -m rstdp experiment student`.")
+    worst, most = min(alone, key=lambda name: alone[name].mean), max(back, key=lambda name: back[name].mean)
+    total = Estimate(sum(effect.mean for effect in alone.values()), None, 1)
+    return (f"All of the student's differences together change the accuracy by {points(gap)} percentage points, from "
+            f"{Estimate.of(exact)} to {Estimate.of(student)}, and the largest single effect is that of `{worst}`, "
+            f"{points(alone[worst])} points when it alone is switched on. Switched off alone from the student's model, "
+            f"`{most}` gives back the most, {points(back[most])} points; the {len(alone)} effects of switching on sum to "
+            f"{points(total)} points, {total.mean / gap.mean:.0%} of the gap.")

@@ -1,0 +1,120 @@
+"""The rules of an earlier replication, against the plain rules where both must agree and by hand where they differ."""
+
+import numpy as np
+import pytest
+import torch
+
+from rstdp import layers, learning, plasticity, student
+from rstdp.batched import Batch
+from rstdp.config import SPYKETORCH
+from rstdp.network import Network
+
+BINS = 15
+
+
+@pytest.fixture()
+def times():
+    rng = np.random.default_rng(0)
+    return torch.from_numpy(rng.integers(0, BINS + 1, (6, 6, 8, 8)).astype(np.uint8))
+
+
+CONFIG = SPYKETORCH.replace({"s1.maps": 7, "s1.threshold": 9, "s1.plus": 0.1, "s1.minus": -0.075, "s1.winners": 3,
+                             "s1.double_every": 4, "s1.radius": 1})
+
+
+def test_changes_of_a_batch_are_summed_on_unchanged_weights_and_clipped_once(times):
+    config = CONFIG.replace({"update_every": 3})
+    network, start = Network(config), Network(config).weights["s1"]
+    learning.learn_stdp(network, "s1", times[:3], plasticity.DoublingRate.of(config.s1))
+    change = torch.zeros_like(start)
+    for image in times[:3]:
+        for winner in learning.find_winners(image, start, config.s1, BINS, "reference"):
+            pre = plasticity.receptive_field(image, winner.row, winner.column, 5, 2, BINS)
+            rate = torch.where(pre <= winner.time, 0.1, -0.075)
+            change[winner.feature] += rate * start[winner.feature] * (1 - start[winner.feature])
+    assert (change != 0).any()
+    assert torch.allclose(network.weights["s1"], (start + change).clamp(0, 1), atol=1e-6)
+
+
+def test_free_winners_by_final_potential(times):
+    config = CONFIG.replace({"competition": "free", "s1.pointwise": False})
+    network, weight = Network(config), Network(config).weights["s1"].clone()
+    rate, seen = plasticity.DoublingRate.of(config.s1), []
+    learning.learn_stdp(network, "s1", times, plasticity.DoublingRate.of(config.s1))
+    for image in times:
+        fired = layers.conv_times(image[None], weight, config.s1.threshold, 2, path="reference")[0]
+        potential = layers.final_potentials(image[None], weight, 2)[0]
+        free, chosen = torch.ones(fired.shape, dtype=torch.bool), []
+        for _ in range(config.s1.winners):
+            order = [(int(fired[place]), -float(potential[place]), place) for place in
+                     map(tuple, (free & (fired < BINS)).nonzero().tolist())]
+            if not order:
+                break
+            when, _, (feature, row, column) = min(order)
+            free[:, max(0, row - 1):row + 2, max(0, column - 1):column + 2] = False
+            chosen.append((feature, row, column, when))
+        change = weight.clone()
+        for feature, row, column, when in chosen:
+            pre = plasticity.receptive_field(image, row, column, 5, 2, BINS)
+            change[feature] += plasticity.stdp(weight[feature], pre, when, rate.plus, rate.minus) - weight[feature]
+        weight, seen = change.clamp(0, 1), seen + [len({one[0] for one in chosen}) < len(chosen)]
+        rate.advance(1)
+    assert any(seen)  # a map did win twice
+    assert torch.allclose(network.weights["s1"], weight, atol=1e-5)
+
+
+@pytest.fixture()
+def s3():
+    rng = np.random.default_rng(1)
+    c2 = np.where(rng.random((40, 16, 4, 4)) < 0.3, 0, BINS).astype(np.uint8)
+    c2[5] = BINS  # silent
+    config = SPYKETORCH.replace({"s2.maps": 16, "s3.maps": 20, "batch": 10})
+    return config, torch.from_numpy(c2), torch.from_numpy(rng.integers(0, 10, 40))
+
+
+def test_the_class_of_an_index_changes_with_the_position(s3):
+    config, c2, labels = s3
+    network = Network(config.replace({"decision": "index"}))
+    decisions, winners = network.decide(c2)
+    for (feature, position), decision in zip(winners.tolist(), decisions.tolist()):
+        assert decision == ((feature * 16 + position) % 10 if feature >= 0 else -1)
+    ends = []
+    for path in ("fast", "reference"):
+        network = Network(config.replace({"decision": "index"}))
+        ends.append((learning.rstdp_epoch(network, c2, labels, (1.0, 1.0), path), network.weights["s3"]))
+    assert ends[0][0] == ends[1][0] and torch.equal(ends[0][1], ends[1][1])
+
+
+def test_s3_with_summed_changes(s3):
+    config, c2, labels = s3
+    plain, single = Network(config), Network(config)
+    network = Network(config.replace({"update_every": 10}))
+    start, winners = network.weights["s3"].clone(), network.winners(c2[:10])
+    hit, _ = learning.rstdp_epoch(network, c2[:10], labels[:10], (0.5, 0.5))
+    reward, punishment = plasticity.reward_rates(config, 0.5, 0.5)
+    change = torch.zeros_like(start)
+    for image, label, (feature, position) in zip(c2, labels, winners.tolist()):
+        if feature >= 0:
+            pre = plasticity.receptive_field(image, position // 4, position % 4, 5, 2, BINS)
+            plus, minus = reward if network.decision_map[feature] == label else punishment
+            change[feature] += torch.where(pre < BINS, plus, minus)
+    assert torch.allclose(network.weights["s3"], (start + change).clamp(0.2, 0.8), atol=1e-6)
+    # with one image a batch both ways are the same rule
+    learning.learn_rstdp(plain, c2[:1], labels[:1], (0.5, 0.5))
+    student.learn_rstdp(single, c2[:1], labels[:1], (0.5, 0.5))
+    assert torch.equal(plain.weights["s3"], single.weights["s3"])
+
+
+def test_a_silent_decision_as_a_miss(s3):
+    config, c2, labels = s3
+    _, (misses, hits) = learning.rstdp_epoch(Network(config), c2[:10], labels[:10], (1.0, 1.0))
+    _, (more, same) = learning.rstdp_epoch(Network(config.replace({"silent_is_miss": True})), c2[:10], labels[:10],
+                                           (1.0, 1.0))
+    assert (more, same) == (pytest.approx(misses + 0.1), hits)
+
+
+def test_unknown_rules_are_refused(s3):
+    with pytest.raises(ValueError, match="'decision' takes one of map, index, got 'position'"):
+        SPYKETORCH.replace({"decision": "position"})
+    with pytest.raises(ValueError, match="no batched form"):
+        Batch([Network(s3[0].replace({"update_every": 10}))], "cpu")
