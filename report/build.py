@@ -3,8 +3,9 @@
     python report/build.py --preset quick --set seed=3
 
 A preset with `rerun_chapters = false` writes the report from recorded results; with the environment variable
-FROM_SCRATCH=1 it computes all of them anew first, into report/output/<preset>/results. Everything lands in report/output/<preset>; the report itself is report/replication-report.html. Interrupted, the same
-command goes on: finished runs and finished chapters are kept until code, data or parameters change.
+FROM_SCRATCH=1 it computes all of them anew first, into report/output/<preset>/results. Everything lands in
+report/output/<preset>; the report itself is report/replication-report.html. Interrupted, the same command goes on:
+finished runs and finished chapters are kept until code, data or parameters change.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ def recorded_experiments() -> list[str]:
 
 
 def recompute(names: list[str], output: Path, jobs: int) -> Path:
-    """Compute experiments anew in `output`, not from what is recorded; interrupted, it goes on from its own checkpoints."""
+    """Compute experiments anew in `output`; interrupted, it goes on from its own checkpoints."""
     for name in names:
         chosen = experiments.load(name)
         print(f"from scratch, {name}: {len(chosen.runs())} runs", flush=True)

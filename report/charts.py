@@ -6,16 +6,16 @@ import itertools
 
 import numpy as np
 import pandas as pd
+from evidence import PAPER, Estimate, curve, others, published
 from matplotlib.figure import Figure
 
-from evidence import PAPER, Estimate, curve, others, published
 from rstdp.figures import BLUE, COLOURS, GREY, ORANGE, WIDTH
 from rstdp.network import LAYERS, Network
 
 
 def curves(parts: dict[str, pd.DataFrame], hours: bool = False) -> Figure:
-    """Test accuracy over passes of S3, or over wall-clock time: ours with the 95 % interval over seeds, SpykeTorch's and
-    the student's run dashed, the paper's figure as a line. parts: label -> rows of one variant."""
+    """Test accuracy over passes of S3, or over wall-clock time: ours with the 95 % interval over seeds, SpykeTorch's
+    and the student's run dashed, the paper's figure as a line. parts: label -> rows of one variant."""
     fig = Figure((WIDTH, 5), layout="constrained")
     ax, colours, low = fig.subplots(), itertools.cycle([BLUE, ORANGE, *COLOURS[4:]]), 1.0
     for label, rows in parts.items():

@@ -239,9 +239,9 @@ def changes(config: Config, base: Config = SPYKETORCH) -> dict[str, tuple]:
 
 # --- claims and verdicts ---------------------------------------------------------------------------------------------
 
-RULE = f"""**Reproduced**: at least {ENOUGH} seeds, their mean lies at most {100 * TOLERANCE:g} percentage point below the
-paper's figure, and the upper end of the 95 % interval reaches it. **Partly**: the mean (or the one seed) lies at most
-{100 * TOLERANCE:g} point below. **Not**: it lies further below. **Not tested yet**: there is no result."""
+RULE = f"""**Reproduced**: at least {ENOUGH} seeds, their mean lies at most {100 * TOLERANCE:g} percentage point below
+the paper's figure, and the upper end of the 95 % interval reaches it. **Partly**: the mean (or the one seed) lies at
+most {100 * TOLERANCE:g} point below. **Not**: it lies further below. **Not tested yet**: there is no result."""
 
 
 def verdict(ours: Estimate | None, target: float) -> str:
@@ -295,7 +295,8 @@ def claims(folders: Sequence[Path]) -> pd.DataFrame:
                  f"{rank(final.max())}", f"{rank(student.iloc[-1])}", f"{rank(ours.mean)}, with {ours}" if ours else
                  "needs `best` or `paper`", rank_verdict(ours), "reach"))
     handmade = [published(PAPER, f"handmade problem, {rule}") for rule in ("R-STDP", "STDP")]
-    rows += [("3a. R-STDP in S2 as well does not help", "no figure", "—", "—", "needs `s2-reward`", "not tested yet", ""),
+    rows += [("3a. R-STDP in S2 as well does not help", "no figure", "—", "—", "needs `s2-reward`",
+              "not tested yet", ""),
              ("3b. First-spike decisions do not compete", "no figure", "—", "—", "needs `first-spike`",
               "not tested yet", ""),
              ("4. Handmade problem: share of seeds with the three diagnostic bars, R-STDP against STDP",
@@ -328,12 +329,12 @@ def story(result: Result) -> str:
     back = {name: effect for name in STUDENT
             for effect in effects(result, "student", [f"student-without-{name}"]).values()}
     if len(alone) < len(STUDENT) or len(back) < len(STUDENT):
-        raise Missing("**Missing:** some of the student's single differences, so that the story cannot be told yet. Make "
-                      "them with `python -m rstdp experiment student`.")
+        raise Missing("**Missing:** some of the student's single differences, so that the story cannot be told yet. "
+                      "Make them with `python -m rstdp experiment student`.")
     worst, most = min(alone, key=lambda name: alone[name].mean), max(back, key=lambda name: back[name].mean)
     total = Estimate(sum(effect.mean for effect in alone.values()), None, 1)
     return (f"All of the student's differences together change the accuracy by {points(gap)} percentage points, from "
             f"{Estimate.of(exact)} to {Estimate.of(student)}, and the largest single effect is that of `{worst}`, "
             f"{points(alone[worst])} points when it alone is switched on. Switched off alone from the student's model, "
-            f"`{most}` gives back the most, {points(back[most])} points; the {len(alone)} effects of switching on sum to "
-            f"{points(total)} points, {total.mean / gap.mean:.0%} of the gap.")
+            f"`{most}` gives back the most, {points(back[most])} points; the {len(alone)} effects of switching on sum "
+            f"to {points(total)} points, {total.mean / gap.mean:.0%} of the gap.")

@@ -60,6 +60,7 @@ class Config:
     low: float = 0.2  #: hard bounds of S3's weights
     high: float = 0.8
     batch: int = 1000  #: N, images over which phi_r and phi_p are counted
+    s3_rule: str = "r-stdp"  #: how S3 learns: "r-stdp", or by "stdp" without reward, its maps labelled afterwards
     # An earlier replication's rules, to measure what they cost (`student`):
     decision: str = "map"  #: what gives a winner its class: its "map", or the "index" of (map, row, column) modulo 10
     competition: str = "once"  #: in S1 and S2 a map wins "once" an image, or is "free" to win again
@@ -130,9 +131,10 @@ def _convert(name: str, value: Any, kind: type) -> Any:
 
 
 CHOICES = {"remainder": ("silent", "last"), "dog_scale": ("maximum", "centre"), "decision": ("map", "index"),
-           "competition": ("once", "free")}
+           "competition": ("once", "free"),
+           "s3_rule": ("r-stdp", "stdp")}
 #: parameters that the first recorded runs did not have: at SpykeTorch's value they leave the fingerprint as it was
-YOUNGER = ("dog_scale", "decision", "competition", "update_every", "silent_is_miss")
+YOUNGER = ("dog_scale", "s3_rule", "decision", "competition", "update_every", "silent_is_miss")
 
 SPYKETORCH = Config(
     name="spyketorch",

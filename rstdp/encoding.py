@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .kernels_encoding import filter_responses, latencies
+from .kernels_encoding import filter_responses, latencies, local_means
 
 BINS = 15
 #: (window, centre sigma, surround sigma) of the on-centre filters in pixels; swapping the sigmas gives off-centre.
@@ -75,10 +75,13 @@ def dog_filter(images, threshold: float = 50.0, kernels: Tensor | None = None) -
 def local_normalisation(responses: Tensor, radius: int = 8, eps: float = 1e-12) -> Tensor:
     """Divide each response by the mean of its channel in the (2 radius + 1)-wide square around it.
 
-    Zero padded, shapes (N, C, H, W) in and out. `radius` 0 returns the input (the paper has no such step).
+    Zero padded, shapes (N, C, H, W) in and out. `radius` 0 returns the input (the paper has no such step). On the CPU
+    float32 responses are summed in the oracle's order, elsewhere in torch's.
     """
     if radius == 0:
         return responses
+    if responses.device.type == "cpu" and responses.dtype == torch.float32:
+        return responses / (torch.from_numpy(local_means(responses.contiguous().numpy(), radius)) + eps)
     n, c, h, w = responses.shape
     size = 2 * radius + 1
     kernel = torch.full((1, 1, size, size), 1 / size**2, dtype=responses.dtype, device=responses.device)

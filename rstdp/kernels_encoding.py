@@ -86,6 +86,18 @@ def float32_mean(responses, y, x, radius):
 
 
 @jit
+def local_means(responses, radius):
+    """`float32_mean` around every place of (N, C, H, W), as float32."""
+    out = np.empty(responses.shape, dtype=np.float32)
+    for n in range(out.shape[0]):
+        for c in range(out.shape[1]):
+            for y in range(out.shape[2]):
+                for x in range(out.shape[3]):
+                    out[n, c, y, x] = float32_mean(responses[n, c], y, x, radius)
+    return out
+
+
+@jit
 def _normalise(responses, radius, table, out):
     """Divide one channel (H, W) by its local mean, up to rounding."""
     height, width = responses.shape

@@ -111,9 +111,10 @@ def rstdp_epoch(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, 
                 ) -> tuple[float, tuple[float, float]]:
     """One pass over all images in batches of N; phi_r = misses / N and phi_p = hits / N count in the next batch.
 
-    Returns the share of right decisions while learning, and phi after the last batch.
+    Returns the share of right decisions while learning, and phi after the last batch. Where S3 learns without reward,
+    its maps are labelled after the pass, and the share is that of these labels.
     """
-    hits, screening = 0, network.screening() if path == "fast" else None
+    found, screening = [], network.screening() if path == "fast" else None
     for start in range(0, len(c2), network.config.batch):
         batch = slice(start, start + network.config.batch)
         if network.config.update_every > 1:
@@ -124,6 +125,9 @@ def rstdp_epoch(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, 
         # a silent decision is neither a hit nor a miss, unless the configuration says so
         counted = len(winners) if network.config.silent_is_miss else int((winners[:, 0] != SILENT).sum())
         phi = ((counted - hit) / len(winners), hit / len(winners))
-        hits += hit
+        found.append(winners)
         on_images(len(winners))
-    return hits / len(c2), phi
+    winners = torch.cat(found)
+    if network.config.s3_rule == "stdp":
+        network.label_maps(winners, labels)
+    return float((network.class_of(winners, c2) == labels).double().mean()), phi

@@ -50,6 +50,16 @@ class Network:
             return torch.arange(maps * positions).reshape(maps, positions) % self.config.classes
         return self.decision_map[:, None].expand(maps, positions).contiguous()
 
+    def label_maps(self, winners: Tensor, labels: Tensor) -> None:
+        """Let each map of S3 stand for the class of most images (N,) that it won; -1 where it won none.
+
+        winners: (N, 2) as (map, position), map -1 where silent.
+        """
+        maps, spoke = len(self.decision_map), winners[:, 0] >= 0
+        votes = torch.zeros(maps, self.config.classes, dtype=torch.int64)
+        votes.index_put_((winners[spoke, 0], labels[spoke].long()), torch.tensor(1), accumulate=True)
+        self.decision_map = torch.where(votes.any(1), votes.argmax(1), SILENT)
+
     def class_of(self, winners: Tensor, c2: Tensor) -> Tensor:
         """Winners (N, 2) as (map, position), found on C2 spike times (N, C, H, W) -> decisions (N,), -1 if silent."""
         table = self.classes(self.positions(c2))
@@ -129,7 +139,7 @@ class Network:
     def save(self, path: str | os.PathLike, **extra) -> None:
         """Write weights and configuration as a compressed .npz; an older file stays until the new one is whole."""
         write_npz(path, compressed=True, config=json.dumps(self.config.to_dict()), digest=self.config.digest(),
-                  seed=self.seed, trained_on=self.trained_on,
+                  seed=self.seed, trained_on=self.trained_on, decision_map=self.decision_map.numpy(),
                   **{name: weight.numpy() for name, weight in self.weights.items()}, **extra)
 
     @classmethod
@@ -152,6 +162,8 @@ class Network:
                 raise CheckpointError(f"{path}: {name} has the shape {data[name].shape}, the configuration says "
                                       f"{tuple(network.weights[name].shape)}")
             network.weights[name] = torch.from_numpy(data[name])
+        if "decision_map" in data:
+            network.decision_map = torch.from_numpy(data["decision_map"])
         return network
 
 

@@ -80,8 +80,10 @@ def reward_rates(config: Config, phi_r: float, phi_p: float) -> tuple[tuple[floa
     """(plus, minus) for a rewarded and for a punished winner.
 
     phi_r = misses / N and phi_p = hits / N of the last batch: rare outcomes weigh more, which keeps the network from
-    unlearning what it already does right.
+    unlearning what it already does right. By plain STDP every winner learns as if rewarded, with phi_r = 1.
     """
+    if config.s3_rule == "stdp":
+        return 2 * ((config.reward_plus, config.reward_minus),)
     reward = (config.reward_plus * phi_r, config.reward_minus * phi_r)
     punishment = (config.punish_minus * phi_p, config.punish_plus * phi_p)
     return reward, punishment

@@ -202,6 +202,7 @@ class Trainer:
                   place=np.array([progress.layer, progress.epoch, progress.seen]),
                   rates=np.array([progress.plus, progress.minus, progress.phi_r, progress.phi_p]),
                   rows=rows.astype(float).reshape(-1, len(COLUMNS) - 2),
+                  decision_map=self.network.decision_map.numpy(),
                   **{name: weight.numpy() for name, weight in self.network.weights.items()})
         write_csv(self.folder / "accuracy.csv", progress.rows)
 
@@ -227,6 +228,8 @@ class Trainer:
                           *(None if np.isnan(value) else float(value) for value in row[1:])) for row in stored["rows"]]
         for name in LAYERS:
             self.network.weights[name] = torch.from_numpy(stored[name])
+        if "decision_map" in stored:  # not in the first checkpoints
+            self.network.decision_map = torch.from_numpy(stored["decision_map"])
 
 
 def write_csv(path: Path, rows: Iterable[tuple]) -> None:

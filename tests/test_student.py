@@ -118,3 +118,26 @@ def test_unknown_rules_are_refused(s3):
         SPYKETORCH.replace({"decision": "position"})
     with pytest.raises(ValueError, match="no batched form"):
         Batch([Network(s3[0].replace({"update_every": 10}))], "cpu")
+
+
+def test_s3_without_reward_learns_as_if_always_rewarded_and_is_labelled_afterwards(s3, tmp_path):
+    config, c2, labels = s3
+    config, ends = config.replace({"s3_rule": "stdp"}), []
+    for path in ("fast", "reference"):
+        network = Network(config)
+        share, _ = learning.rstdp_epoch(network, c2, labels, (1.0, 1.0), path)
+        ends.append((share, network.weights["s3"], network.decision_map))
+    assert ends[0][0] == ends[1][0] and all(torch.equal(a, b) for a, b in zip(ends[0][1:], ends[1][1:]))
+    same = Network(config)  # with other labels the same weights: nobody rewards
+    learning.rstdp_epoch(same, c2, (labels + 1) % 10, (1.0, 1.0))
+    assert torch.equal(same.weights["s3"], network.weights["s3"])
+    assert not torch.equal(same.decision_map, network.decision_map)
+    network.save(tmp_path / "weights.npz")
+    assert torch.equal(Network.load(tmp_path / "weights.npz").decision_map, network.decision_map)
+
+
+def test_a_map_gets_the_label_of_most_images_that_it_won():
+    network = Network(SPYKETORCH.replace({"s3.maps": 20}))
+    network.label_maps(torch.tensor([[3, 0], [3, 5], [3, 1], [7, 2], [-1, 0]]), torch.tensor([4, 4, 9, 8, 1]))
+    assert (network.decision_map[3], network.decision_map[7]) == (4, 8)
+    assert (network.decision_map >= 0).sum() == 2
