@@ -1,6 +1,6 @@
 """Who may learn: pointwise inhibition and k winners take all, as readable loops. Book chapter: 03.
 
-The compiled twin is `kernels.winners`; tests hold the two equal.
+The compiled twin is `kernels_stdp.winners`; tests hold the two equal.
 """
 
 from __future__ import annotations

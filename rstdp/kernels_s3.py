@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .kernels import CACHE_LINE, aligned, geometry, jit, jit_any_order, maps_last, maximum, reach, update
+from .kernels import CACHE_LINE, aligned, geometry, jit, jit_any_order, maps_last, maximum, reach
+from .kernels_stdp import update
 
 BLOCK = 8  # images screened together, so that a weight is fetched once for all of them
 GROUP = 32  # channels screened together: their weights fit into the second-level cache

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from . import competition, kernels, kernels_s3, layers, plasticity, student
+from . import competition, kernels, kernels_s3, kernels_stdp, layers, plasticity, student
 from .competition import Winner
 from .config import Layer
 from .network import SILENT, Network
@@ -32,7 +32,7 @@ def learn_stdp(network: Network, name: str, times: Tensor, rate: plasticity.Doub
     while start < len(times):
         part = times[start:start + min(CHUNK, rate.until_next())]
         if path == "fast":
-            found = kernels.learn_stdp(
+            found = kernels_stdp.learn_stdp(
                 part.contiguous().numpy(), weight.numpy(), fast, spec.threshold, spec.padding, network.config.bins,
                 spec.winners, spec.radius, spec.pointwise, rate.plus, rate.minus, 0.0, 1.0)
             record += [_winners(rows, spec, part.shape[3]) for rows in found]
@@ -47,8 +47,8 @@ def learn_stdp(network: Network, name: str, times: Tensor, rate: plasticity.Doub
 def find_winners(image: Tensor, weight: Tensor, spec: Layer, bins: int, path: str = "fast") -> list[Winner]:
     """The neurons that may learn from one image, spike times (C, H, W), in S1 or S2, by either path."""
     if path == "fast":
-        rows = kernels.winners(image.numpy(), kernels.maps_last(weight.numpy()), spec.threshold, spec.padding, bins,
-                               spec.winners, spec.radius, spec.pointwise)
+        rows = kernels_stdp.winners(image.numpy(), kernels.maps_last(weight.numpy()), spec.threshold, spec.padding,
+                                    bins, spec.winners, spec.radius, spec.pointwise)
         return _winners(rows, spec, image.shape[2])
     times, potentials = layers.step_through(image[None], weight, spec.threshold, spec.padding, bins)
     times, potentials = times[0].cpu(), competition.potential_at_spike(potentials[:, 0], times[0]).cpu()

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import kernels
+from . import kernels, kernels_stdp
 from .kernels import jit
 from .network import Network
 from .plasticity import DoublingRate, reward_rates
@@ -22,7 +22,7 @@ from .plasticity import DoublingRate, reward_rates
 
 @jit
 def _free_winners(fired, potential, k, radius, width, bins):
-    """As `kernels.winners`, from spike times and final potentials (F, positions), without the rule of one per map."""
+    """As `kernels_stdp.winners`, from spike times and final potentials (F, positions), a map may win twice."""
     rows, blocked = np.full((k, 4), -1.0), np.zeros(fired.shape[1], dtype=np.bool_)
     for j in range(k):
         best, place = -1, -1
@@ -65,18 +65,18 @@ def _learn_stdp(times, weight, fast, threshold, pad, bins, k, radius, pointwise,
             shape = (maps, fired.shape[1] * fired.shape[2])
             rows = _free_winners(fired.reshape(shape), potential.reshape(shape), k, radius, width, bins)
         else:
-            rows = kernels.winners(times[i], fast, threshold, pad, bins, k, radius, pointwise)
+            rows = kernels_stdp.winners(times[i], fast, threshold, pad, bins, k, radius, pointwise)
         for j in range(k):
             f = int(rows[j, 0])
             if f >= 0:
                 row, column = divmod(int(rows[j, 1]), width)
-                pre = kernels.in_time(times[i], row, column, rows[j, 2], pad, weight[f].shape)
+                pre = kernels_stdp.in_time(times[i], row, column, rows[j, 2], pad, weight[f].shape)
                 _add(change[f], weight[f], pre, plus, minus, True)
                 touched[f] = True
     for f in range(maps):
         if touched[f]:
             weight[f] = np.minimum(np.maximum(weight[f] + change[f], np.float32(0)), np.float32(1))
-            kernels.refresh(weight[f], fast[..., f])
+            kernels_stdp.refresh(weight[f], fast[..., f])
 
 
 def learn_stdp(network: Network, name: str, times: Tensor, rate: DoublingRate,
@@ -101,7 +101,7 @@ def _learn_rstdp(times, winners, right, weight, reward, punishment, low, high, p
         f = winners[i, 0]
         if f >= 0:
             row, column = divmod(winners[i, 1], width)
-            pre = kernels.in_time(times[i], row, column, bins - 1, pad, weight[f].shape)
+            pre = kernels_stdp.in_time(times[i], row, column, bins - 1, pad, weight[f].shape)
             plus, minus = reward if right[i] else punishment
             _add(change[f], weight[f], pre, plus, minus, False)
     for f in range(len(weight)):
