@@ -3,20 +3,31 @@
 import importlib.util
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
+import pandas as pd
 import papermill
 import pytest
+from scipy import stats
 
 from rstdp import experiments
 
 REPORT = Path(__file__).parent.parent / "report"
-spec = importlib.util.spec_from_file_location("build", REPORT / "build.py")
-build = importlib.util.module_from_spec(spec)
-sys.modules["build"] = build
-spec.loader.exec_module(build)
+
+
+def script(name):
+    """A module of report/, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, REPORT / f"{name}.py")
+    sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+build, evidence = script("build"), script("evidence")
 
 
 @pytest.mark.parametrize("arguments, message", [
@@ -50,33 +61,83 @@ def results(tmp_path_factory):
     return folder / "results"
 
 
-def rendered(results, tmp_path):
+def rendered(tmp_path, results="nothing", recorded="nothing"):
+    """The text and alternative texts of the report made from these two folders."""
     target = tmp_path / "report.ipynb"
-    papermill.execute_notebook(str(REPORT / "replication-report.ipynb"), str(target),
-                               {"preset": "tiny", "results": str(results)}, cwd=str(REPORT), progress_bar=False)
-    cells = nbformat.read(target, 4).cells
-    return "\n".join(output["data"].get("text/markdown", "") for cell in cells for output in cell.get("outputs", [])
-                     if "data" in output)
+    papermill.execute_notebook(str(REPORT / "replication-report.ipynb"), str(target), {
+        "preset": "tiny", "results": str(results), "recorded": [str(recorded)], "test_images": 100},
+        cwd=str(REPORT), progress_bar=False)
+    outputs = [output for cell in nbformat.read(target, 4).cells for output in cell.get("outputs", [])]
+    return "\n".join(output["data"].get("text/markdown", "") for output in outputs if "data" in output)
 
 
 def test_numbers_come_from_the_result_files(results, tmp_path):
-    text = rendered(results, tmp_path)
-    for words in ("mean and 95 % interval over 2 seeds", "| seed", "data md5", "SpykeTorch", "| encoder | 1,411,200"):
+    text = rendered(tmp_path, results)
+    for words in ("(2 seeds)", "| seed", "data md5", "SpykeTorch", "| encoder | 1,411,200"):
         assert words in text or words.strip("| ") in text
     assert re.search(r"\| S1 learning \| 600 steps \| 0 \| 0 \|", text)
     csv = results / "tiny" / "accuracy.csv"
-    lines = csv.read_text().splitlines()
-    changed = lines[-1].split(",")
-    changed[5] = "0.987654"
-    csv.write_text("\n".join([*lines[:-1], ",".join(changed)]) + "\n")
+    rows = pd.read_csv(csv)
+    rows.loc[rows.epoch == rows.epoch.max(), "test_accuracy"] = 0.987654
+    rows.to_csv(csv, index=False)
     facts = json.loads((results / "tiny" / "provenance.json").read_text())
     facts["runs"][0]["sessions"][0]["behaviour"] = "older"
     (results / "tiny" / "provenance.json").write_text(json.dumps(facts))
-    again = rendered(results, tmp_path)
+    again = rendered(tmp_path, results)
     assert "98.77" in again and "98.77" not in text
     assert "Stale" in again and "Stale" not in text
 
 
-def test_missing_results_are_said(tmp_path):
-    text = rendered(tmp_path / "nothing", tmp_path)
+@pytest.fixture()
+def recorded(tmp_path):
+    """A copy of the recorded long runs, without weights, to be tampered with."""
+    for file in ("paper/accuracy.csv", "paper/provenance.json"):
+        (tmp_path / "recorded" / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPORT / "results" / file, tmp_path / "recorded" / file)
+    return tmp_path / "recorded"
+
+
+def claim(text, name):
+    """The row of the claims table that starts with `name`."""
+    return next(line for line in text.splitlines() if line.startswith(f"| {name}"))
+
+
+def test_a_changed_number_changes_prose_table_and_verdict(recorded, tmp_path):
+    text, csv = rendered(tmp_path, recorded=recorded), recorded / "paper" / "accuracy.csv"
+    rows = pd.read_csv(csv)
+    last = rows.index[(rows.variant == "spyketorch") & (rows.epoch == 680)]
+    before = f"{100 * rows.test_accuracy[last[0]]:.2f} %"
+    assert "**partly**" in claim(text, "1b.") and before in claim(text, "1b.")
+    assert f"680 passes at {before}" in text
+    rows.loc[last, "test_accuracy"] = 0.9123
+    rows.to_csv(csv, index=False)
+    again = rendered(tmp_path, recorded=recorded)
+    assert "**not**" in claim(again, "1b.") and "91.23 %" in claim(again, "1b.")
+    assert "680 passes at 91.23 %" in again and f"680 passes at {before}" not in again
+
+
+def test_missing_results_are_said_with_the_command_and_the_rest_is_rendered(recorded, tmp_path):
+    shutil.rmtree(recorded / "paper")
+    text = rendered(tmp_path, recorded=recorded)
     assert "No results in" in text and "make report PRESET=tiny" in text
+    assert "no result of experiment `paper`. Make it with `python -m rstdp experiment paper`" in text
+    assert "**not tested yet**" in claim(text, "1b.") and "needs `paper`" in claim(text, "1b.")
+    for words in ("S1 learning", "Figure 1.", "index-decision", "### The two commands"):  # the rest is there
+        assert words in text
+
+
+@pytest.mark.parametrize("mean, half, n, word", [
+    (0.975, 0.001, 5, "reproduced"), (0.970, 0.003, 5, "reproduced"), (0.970, 0.001, 5, "partly"),
+    (0.970, None, 1, "partly"), (0.975, None, 1, "partly"), (0.960, 0.02, 5, "not")])
+def test_verdicts_follow_the_rule(mean, half, n, word):
+    assert evidence.verdict(evidence.Estimate(mean, half, n), 0.972) == word
+
+
+def test_intervals_are_those_of_scipy():
+    values = [0.91, 0.93, 0.92, 0.95]
+    low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
+    ours = evidence.Estimate.of(values)
+    assert (ours.low, ours.high) == (pytest.approx(low), pytest.approx(high))
+    welch = stats.ttest_ind(values, [0.9, 0.91, 0.9], equal_var=False).confidence_interval()
+    apart = evidence.difference(values, [0.9, 0.91, 0.9])
+    assert (apart.low, apart.high) == (pytest.approx(welch.low), pytest.approx(welch.high))
