@@ -10,7 +10,9 @@ export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 .PHONY: help setup report book test benchmark clean
 
 help:
-	@echo "make report [PRESET=quick|mnist] [ARGS='--set seed=3']   run the chapters and write the replication report"
+	@echo "make report [PRESET=quick|mnist|full]                   run the chapters and write the replication report"
+	@echo "make report ARGS='--set seed=3'                         the same with another parameter of the chapters"
+	@echo "make report PRESET=full FROM_SCRATCH=1                  the same, every recorded experiment computed anew first"
 	@echo "make book                                               build the site in _build/html"
 	@echo "make test                                               run the tests (RSTDP_DATA=folder adds those on MNIST)"
 	@echo "make benchmark [DATASET=mnist]                          time every stage, against SpykeTorch where it can be imported"

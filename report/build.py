@@ -35,7 +35,8 @@ from rstdp.datasets import DataError
 
 REPORT, BOOK = ROOT / "report", ROOT / "book"
 KEYS = {"description", "experiments", "chapters", "rerun_chapters"}
-SCRIPTS = {"verify": "verify.py", "benchmark": "benchmark.py"}  #: results that no experiment makes, and what makes them
+#: results that no experiment makes, and what makes them
+SCRIPTS = {"verify": "verify.py", "benchmark": "benchmark.py", "readout": "readout.py"}
 HEAD = """<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 body { margin: 0; }
