@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import time
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,15 +117,13 @@ def _train(experiment: Experiment, runs: list[tuple[str, int]], work: Path, quie
             sessions = _sessions(trainer)
             sessions.append(provenance.describe(from_epoch=len(trainer.rows), device=device or "cpu"))
             _write_json(folder / "sessions.json", sessions)
-    started = time.perf_counter()
     if device and trainers:
         batched.learn_s3(trainers, device)
     for trainer in trainers:
         trainer.run()
         _write_json(trainer.folder / "run.json", {
             "variant": trainer.variant, "seed": trainer.seed, "sessions": _sessions(trainer),
-            "peak_memory_mb": provenance.peak_memory_mb(),
-            "seconds": round((time.perf_counter() - started) / len(trainers), 1)})
+            "peak_memory_mb": provenance.peak_memory_mb(), "seconds": round(trainer.seconds, 1)})
 
 
 def _sessions(trainer: Trainer) -> list[dict]:

@@ -41,6 +41,7 @@ class Progress:
     minus: float = 0.0
     phi_r: float = 1.0
     phi_p: float = 1.0
+    lower: float = 0.0  #: seconds spent so far on what comes before S3, over all sessions
     rows: list[tuple] = field(default_factory=list)  #: one row of COLUMNS after each epoch of S3
 
 
@@ -80,6 +81,7 @@ class Trainer:
 
     def prepare(self) -> tuple[Tensor, Tensor, Tensor]:
         """Train S1 and S2 as far as that is left to do; returns C2's spike times of training, validation and test."""
+        started = time.perf_counter()
         self.progress.layer = min(self.progress.layer, 2)  # if S3 was done: perhaps there are more epochs now
         self._save()  # a folder that cannot be written is found now, not after the first epoch
         train = self._encoded(self.data.train_images, "train")
@@ -92,6 +94,7 @@ class Trainer:
         held_out = [self._forward("s2", self._forward("s1", self._encoded(images, what), what), what)
                     if len(images) else images
                     for images, what in ((self.validation_images, "validation"), (self.data.test_images, "test"))]
+        self.progress.lower += time.perf_counter() - started
         return train, *held_out
 
     def close(self) -> Network:
@@ -109,6 +112,11 @@ class Trainer:
     def rows(self) -> list[dict]:
         """What accuracy.csv holds, as dictionaries."""
         return [dict(zip(COLUMNS, row)) for row in self.progress.rows]
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of the whole run, over all sessions, but for what a kill has lost."""
+        return self.progress.lower + sum(row["seconds"] for row in self.rows)
 
     @property
     def finished(self) -> bool:
@@ -199,7 +207,7 @@ class Trainer:
         rows = np.array([[np.nan if value is None else value for value in row[2:]] for row in progress.rows])
         write_npz(self.folder / "checkpoint.npz", digest=self.config.digest(), data=self.data_key, seed=self.seed,
                   passes=self.passes,
-                  place=np.array([progress.layer, progress.epoch, progress.seen]),
+                  place=np.array([progress.layer, progress.epoch, progress.seen]), lower=progress.lower,
                   rates=np.array([progress.plus, progress.minus, progress.phi_r, progress.phi_p]),
                   rows=rows.astype(float).reshape(-1, len(COLUMNS) - 2),
                   decision_map=self.network.decision_map.numpy(),
@@ -224,6 +232,7 @@ class Trainer:
         progress = self.progress
         progress.layer, progress.epoch, progress.seen = (int(value) for value in stored["place"])
         progress.plus, progress.minus, progress.phi_r, progress.phi_p = (float(value) for value in stored["rates"])
+        progress.lower = float(stored.get("lower", 0.0))  # not in the first checkpoints
         progress.rows = [(self.variant, self.seed, int(row[0]),
                           *(None if np.isnan(value) else float(value) for value in row[1:])) for row in stored["rows"]]
         for name in LAYERS:

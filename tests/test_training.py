@@ -394,3 +394,12 @@ def test_the_behaviour_fingerprint_notices_a_changed_rule(monkeypatch):
     assert before == provenance.behaviour.__wrapped__()
     monkeypatch.setattr(plasticity, "reward_rates", lambda config, phi_r, phi_p: ((0.004, -0.003), (-0.004, 0.0005)))
     assert before != provenance.behaviour.__wrapped__()
+
+
+def test_the_time_of_a_run_counts_all_its_sessions(data, small, tmp_path):
+    first = Trainer(small.replace({"s3.epochs": 1}), data, 3, tmp_path, 20, quiet=True)
+    first.run()
+    second = Trainer(small, data, 3, tmp_path, 20, quiet=True)
+    assert second.seconds == pytest.approx(first.seconds, abs=0.01) and first.seconds > first.rows[0]["seconds"] > 0
+    second.run()
+    assert second.seconds > first.seconds + second.rows[-1]["seconds"] - 0.01
