@@ -304,7 +304,8 @@ def claims(folders: Sequence[Path]) -> pd.DataFrame:
               "not tested yet", "")]
     pair = [published(PAPER, f"task 2, {rule}, 10 maps") for rule in ("R-STDP", "STDP")]
     rows += [("5. Two targets among distractors, 10 maps in S2: R-STDP against STDP",
-              f"{100 * pair[0]:.1f} % against {100 * pair[1]:.1f} %", "—", "—", "needs `task2`", "not tested yet", ""),
+              f"{100 * pair[0]:.1f} % against {100 * pair[1]:.1f} %", "—", "—", "needs `task2`",
+              "not tested yet", ""),
              ("6. S2 features are target-aware under R-STDP only", "figure 5", "—", "—", "needs `task2`",
               "not tested yet", "")]
     return pd.DataFrame(rows, columns=["claim", "paper", "SpykeTorch", "student", "ours", "verdict", "figure"])
@@ -319,6 +320,29 @@ def effects(result: Result, base: str, variants: Sequence[str]) -> dict[str, Est
     return {variant: difference(result.at(variant), reference) for variant in variants if variant in result.variants}
 
 
+def main_effects(result: Result, switches: Sequence[str], column: str = "validation_accuracy") -> dict[str, Estimate]:
+    """What each switch of a factorial experiment changes on average, by least squares, with its 95 % interval.
+
+    The names of the variants tell which switches are on, joined by "-"; "spyketorch" has none, others are left out.
+    """
+    inside = [name for name in result.variants if name == "spyketorch" or set(name.split("-")) <= set(switches)]
+    values = np.concatenate([result.at(name, column=column) for name in inside])
+    runs = np.repeat(inside, [len(result.at(name, column=column)) for name in inside])
+    design = np.array([[1.0, *(switch in name.split("-") for switch in switches)] for name in runs])
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        raise Missing(f"**Missing:** too few variants of experiment `{result.name}` to tell its switches apart. Make "
+                      f"them with `python -m rstdp experiment {result.name}`.")
+    effect, *_ = np.linalg.lstsq(design, values, rcond=None)
+    freedom = len(values) - len(effect)
+    halves = [None] * len(effect)
+    if freedom:
+        variance = ((values - design @ effect) ** 2).sum() / freedom * np.diag(np.linalg.inv(design.T @ design))
+        halves = [float(half) for half in stats.t.ppf(0.975, freedom) * np.sqrt(variance)]
+    return {name: Estimate(float(mean), half, len(values))
+            for name, mean, half in zip(switches, effect[1:], halves[1:])}
+
+
+SWITCHES = ("ceil", "radius", "sigma", "contrast", "pointwise", "last", "bins", "N")  #: of the experiment `search`
 STUDENT = ("index-decision", "free-winners", "batch-updates", "settings")
 
 

@@ -141,3 +141,14 @@ def test_intervals_are_those_of_scipy():
     welch = stats.ttest_ind(values, [0.9, 0.91, 0.9], equal_var=False).confidence_interval()
     apart = evidence.difference(values, [0.9, 0.91, 0.9])
     assert (apart.low, apart.high) == (pytest.approx(welch.low), pytest.approx(welch.high))
+
+
+def test_main_effects_of_a_factorial():
+    true = dict(zip(evidence.SWITCHES, (0.01, 0, -0.02, 0.005, 0, 0, 0.03, 0)))
+    names = experiments.load("search").variants
+    rows = pd.DataFrame([(name, 0, 1, 0.9 + sum(true.get(switch, 0) for switch in name.split("-"))) for name in names],
+                        columns=["variant", "seed", "epoch", "validation_accuracy"])
+    found = evidence.main_effects(evidence.Result("search", rows, {}, Path()), evidence.SWITCHES)
+    assert {name: round(effect.mean, 9) for name, effect in found.items()} == true
+    with pytest.raises(evidence.Missing, match="too few variants"):
+        evidence.main_effects(evidence.Result("search", rows[:4], {}, Path()), evidence.SWITCHES)
