@@ -21,7 +21,7 @@ from .files import write_whole
 from .training import Trainer, write_csv
 
 ROOT = Path(__file__).resolve().parent.parent / "report"
-KEYS = {"description", "dataset", "train", "test", "validation", "seeds", "variants"}
+KEYS = {"description", "dataset", "train", "test", "validation", "seeds", "weights", "variants"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Experiment:
     train: int = 0  #: training images, 0 for all
     test: int = 0
     validation: int = 0  #: of the training images, held out
+    weights: bool = True  #: keep the final weights of each variant's first seed with the results
     parameters: dict = field(default_factory=dict)  #: the file as it was read
 
     def runs(self) -> list[tuple[str, int]]:
@@ -72,7 +73,7 @@ def load(name: str) -> Experiment:
         raise ValueError(f"{path} has no [variants.<name>]: there is nothing to train")
     sizes = (raw.get(key, 0) for key in ("train", "test", "validation"))
     return Experiment(path.stem, raw.get("description", ""), raw.get("dataset", "digits"), variants,
-                      tuple(raw.get("seeds", [0])), *sizes, raw)
+                      tuple(raw.get("seeds", [0])), *sizes, bool(raw.get("weights", True)), raw)
 
 
 def run(experiment: Experiment, results: Path | None = None, work: Path | None = None, jobs: int = -1,
@@ -157,7 +158,7 @@ def recorded(experiment: Experiment, results: Path, checksum: str) -> dict[tuple
 def collect(experiment: Experiment, results: Path, work: Path, checksum: str, again: bool = False) -> None:
     """Gather the runs that are complete so far into the results folder, beside those recorded there before.
 
-    The weights of each variant's first seed are kept with them.
+    The weights of each variant's first seed are kept with them, unless the experiment has `weights = false`.
     """
     results.mkdir(parents=True, exist_ok=True)
     kept, rows, runs = {} if again else recorded(experiment, results, checksum), [], []
@@ -167,7 +168,7 @@ def collect(experiment: Experiment, results: Path, work: Path, checksum: str, ag
             with open(folder / "accuracy.csv", newline="") as file:
                 rows += list(csv.reader(file))[1:]
             runs.append(json.loads((folder / "run.json").read_text()))
-            if seed == experiment.seeds[0]:
+            if experiment.weights and seed == experiment.seeds[0]:
                 (results / f"{variant}-{seed}.npz").write_bytes((folder / "weights.npz").read_bytes())
         elif (variant, seed) in kept:
             runs.append(kept[variant, seed][0])

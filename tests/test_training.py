@@ -403,3 +403,11 @@ def test_the_time_of_a_run_counts_all_its_sessions(data, small, tmp_path):
     assert second.seconds == pytest.approx(first.seconds, abs=0.01) and first.seconds > first.rows[0]["seconds"] > 0
     second.run()
     assert second.seconds > first.seconds + second.rows[-1]["seconds"] - 0.01
+
+
+def test_an_experiment_may_leave_its_weights_out(tmp_path):
+    file = tmp_path / "tiny.toml"
+    file.write_text('train = 40\ntest = 20\nweights = false\n[variants.a]\n"s1.maps" = 4\n"s2.maps" = 6\n"s3.maps" = 10\n'
+                    '"s1.epochs" = 1\n"s2.epochs" = 1\n"s3.epochs" = 1\n')
+    results = experiments.run(experiments.load(str(file)), tmp_path / "results", tmp_path / "work", 1, True)
+    assert sorted(path.name for path in results.iterdir()) == ["accuracy.csv", "provenance.json"]
