@@ -23,6 +23,9 @@ BAND = 2.0**-14  # potentials this close to a threshold are decided by the oracl
 LANES = 32  # feature maps are padded to a multiple of this many
 CACHE_LINE = 64
 
+# Offsets into flat arrays are unsigned where a loop must be vectorised: an index that may be negative is tested for it.
+unsigned = np.uint64
+
 jit = njit(cache=True, nogil=True, error_model="numpy")
 jit_any_order = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)  # maxima, minima, error bounds
 
@@ -85,13 +88,12 @@ def add_event(index, sizes, weight, potential, touched):
     y, x = divmod(rest, width)
     first_row, last_row, top = reach(y, height, pad, kernel_h, out_h)
     first, last, left = reach(x, width, pad, kernel_w, out_w)
-    run = (last - first) * padded
+    run = unsigned((last - first) * padded)
     for row in range(first_row, last_row):
-        a = (row * out_w + first) * padded
-        b = ((channel * kernel_h + row - top) * kernel_w + first - left) * padded
-        target, source = potential[a:a + run], weight[b:b + run]
+        a = unsigned((row * out_w + first) * padded)
+        b = unsigned(((channel * kernel_h + row - top) * kernel_w + first - left) * padded)
         for f in range(run):
-            target[f] += source[f]
+            potential[a + f] += weight[b + f]
         for column in range(first, last):
             touched[row * out_w + column] = True
 
@@ -152,6 +154,13 @@ def _never_rounded_up(weight, threshold):
 
 
 @jit
+def _fire(potential, fired, first, maps, above, t, silent):
+    """The neurons of one position that are above the threshold and have not fired before, fire at t."""
+    for f in range(maps):
+        fired[first + f] = min(fired[first + f], t if potential[first + f] > above else silent)
+
+
+@jit
 def conv_times(times, weight, threshold, pad, bins, maps):
     """Spike times (N, C, H, W) uint8 -> spike times (N, maps, H', W') uint8 of integrate-and-fire neurons.
 
@@ -162,10 +171,11 @@ def conv_times(times, weight, threshold, pad, bins, maps):
     positions, padded = sizes[5] * sizes[6], sizes[7]
     out = np.empty((n, maps, positions), dtype=np.uint8)
     potential = aligned(np.empty(positions * padded + 8), CACHE_LINE)
-    fired = np.empty((positions, padded), dtype=np.uint8)
+    fired = np.empty(positions * padded, dtype=np.uint8)
     touched, taps = np.zeros(positions, dtype=np.bool_), np.empty(weight.size // padded + 1, dtype=np.int64)
     events, starts = np.empty(times[0].size, np.int64), np.empty(bins + 1, np.int64)
-    flat, sure = weight.reshape(weight.size), _never_rounded_up(weight, threshold)
+    flat, above, silent = weight.reshape(weight.size), threshold + BAND, np.uint8(bins)
+    unsure = np.flatnonzero(~_never_rounded_up(weight, threshold))
     for i in range(n):
         sort_events(times[i], bins, events, starts)
         potential[:] = 0
@@ -176,27 +186,28 @@ def conv_times(times, weight, threshold, pad, bins, maps):
             for p in range(positions):
                 if touched[p]:
                     touched[p] = False
-                    now, when = potential[p * padded:(p + 1) * padded], fired[p]
-                    for f in range(padded):
-                        when[f] = min(when[f], np.uint8(t) if now[f] > threshold + BAND else np.uint8(bins))
-                    if _undecided(now, when, sure, threshold, bins):
+                    _fire(potential, fired, unsigned(p * padded), unsigned(padded), above, np.uint8(t), silent)
+                    if len(unsure) == 0:
+                        continue
+                    now, when = potential[p * padded:(p + 1) * padded], fired[p * padded:(p + 1) * padded]
+                    if _undecided(now, when, unsure, threshold, bins):
                         count = taps_in_time(times[i], weight, p // sizes[6], p % sizes[6], pad, t, taps)
-                        for f in range(padded):
-                            if abs(now[f] - threshold) <= BAND and when[f] == bins and not sure[f]:
+                        for f in unsure:
+                            if abs(now[f] - threshold) <= BAND and when[f] == bins:
                                 if float32_potential(flat, taps, count, f) > np.float32(threshold):
                                     when[f] = t
         for p in range(positions):
             for f in range(maps):
-                out[i, f, p] = fired[p, f]
+                out[i, f, p] = fired[p * padded + f]
     return out.reshape((n, maps, sizes[5], sizes[6]))
 
 
 @jit_any_order
-def _undecided(now, when, sure, threshold, bins):
-    """Whether a silent neuron of one position is within `BAND` of the threshold and could fire by rounding."""
+def _undecided(now, when, unsure, threshold, bins):
+    """Whether one of the maps `unsure` is silent at a position and so near the threshold that rounding decides."""
     count = 0
-    for f in range(len(now)):
-        count += (abs(now[f] - threshold) <= BAND) & (when[f] == bins) & (not sure[f])
+    for f in unsure:
+        count += (abs(now[f] - threshold) <= BAND) & (when[f] == bins)
     return count > 0
 
 
@@ -209,13 +220,13 @@ def settle(potentials, times, weight, threshold, pad):
     steps, images, maps, height, width = potentials.shape
     found = np.full((images, maps, height, width), steps, dtype=np.uint8)
     flat, count = weight.reshape(weight.size), 0
-    taps, sure = np.empty(len(flat) // weight.shape[3] + 1, dtype=np.int64), np.zeros(maps, dtype=np.bool_)
+    taps, every = np.empty(len(flat) // weight.shape[3] + 1, dtype=np.int64), np.arange(maps)
     for n in range(images):
         for row in range(height):
             for column in range(width):
                 for t in range(steps):
                     now, when = potentials[t, n, :, row, column], found[n, :, row, column]
-                    near = _undecided(now, when, sure, threshold, steps)
+                    near = _undecided(now, when, every, threshold, steps)
                     if near:
                         count = taps_in_time(times[n], weight, row, column, pad, t, taps)
                     for f in range(maps):
