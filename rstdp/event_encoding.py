@@ -1,6 +1,6 @@
 """From a silicon retina's events to spike times, (N, channels, H, W) uint8, `bins` for silence, as everywhere in rstdp.
 
-Three encodings for N-MNIST's recordings (`ENCODINGS`), and the steps that they are made of. Book chapter: 09.
+Four encodings for N-MNIST's recordings (`ENCODINGS`), and the steps that they are made of. Book chapter: 09.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def event_counts(recordings: Recordings, stabilise: bool = True, by_saccade: boo
     return torch.from_numpy(out)
 
 
-def first_events(recordings: Recordings, bins: int = BINS, begin: int = 0, duration: int = SACCADES * SACCADE) -> Tensor:
+def first_events(recordings: Recordings, bins: int = BINS, begin: int = 0,
+                 duration: int = SACCADES * SACCADE) -> Tensor:
     """Each pixel's first event of each polarity: spike times (N, 2, 34, 34), in `bins` equal slices of a time window.
 
     begin, duration: the window in microseconds, by default the whole recording.
@@ -83,3 +84,35 @@ def smoothed(counts: Tensor, sigma: float = 0.7) -> Tensor:
     kernel = torch.outer(kernel, kernel) / kernel.sum() ** 2
     n, c, h, w = counts.shape
     return F.conv2d(counts.reshape(n * c, 1, h, w), kernel[None, None], padding=2).reshape(counts.shape)
+
+
+def count_latencies(recordings: Recordings, stabilise: bool = True, by_saccade: bool = False, sigma: float = 0.7,
+                    least: float = 2.0, bins: int = BINS) -> Tensor:
+    """Latency from event counts: where most events came the spike is first, spike times (N, 2 or 6, H, W).
+
+    The blurred counts of each recording are ranked into `bins` equally full bins, as `encoding.intensity_to_latency`
+    ranks contrasts; those under `least` events stay silent, which is the filter against noise.
+    """
+    counts = smoothed(event_counts(recordings, stabilise, by_saccade), sigma)
+    return intensity_to_latency(torch.where(counts < least, 0, counts), bins)
+
+
+def first_in_saccade(recordings: Recordings) -> Tensor:
+    """Each pixel's first event of each polarity in the first saccade, in slices of 7 ms: (N, 2, 34, 34)."""
+    return first_events(recordings, duration=SACCADE)
+
+
+def stabilised(recordings: Recordings) -> Tensor:
+    """Latency from the counts of all saccades on the digit's own pixels: (N, 2, 28, 28) as (on, off)."""
+    return count_latencies(recordings)
+
+
+def by_saccade(recordings: Recordings) -> Tensor:
+    """The same with a pair of channels for each saccade, so that each sees edges of one direction: (N, 6, 28, 28)."""
+    return count_latencies(recordings, by_saccade=True)
+
+
+#: name -> function of recordings that gives spike times
+ENCODINGS: dict[str, Callable[[Recordings], Tensor]] = {
+    "first": first_events, "first-saccade": first_in_saccade, "stabilised": stabilised, "saccades": by_saccade}
+DEFAULT = "saccades"

@@ -93,8 +93,8 @@ def read(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
     outside = np.flatnonzero((x >= SIZE) | (y >= SIZE))
     if len(outside):
         at = outside[0]
-        raise DataError(f"{path}: event {at} lies at column {x[at]}, row {y[at]}, outside of the {SIZE} x {SIZE} sensor: "
-                        "the file is damaged or of another data set. Unpack it again")
+        raise DataError(f"{path}: event {at} lies at column {x[at]}, row {y[at]}, outside of the {SIZE} x {SIZE} "
+                        "sensor: the file is damaged or of another data set. Unpack it again")
     back = np.flatnonzero(np.diff(t) < 0)
     if len(back):
         raise DataError(f"{path}: event {back[0] + 1} is earlier than the one before: the file is damaged. "
@@ -151,7 +151,8 @@ def load(part: str, root: str | os.PathLike | None = None, first: int = 0, count
                          [number for number, _, _ in chosen])
 
 
-def check(root: str | os.PathLike | None = None, mnist_labels: dict[str, torch.Tensor] | None = None) -> dict[str, dict]:
+def check(root: str | os.PathLike | None = None,
+          mnist_labels: dict[str, torch.Tensor] | None = None) -> dict[str, dict]:
     """Read every file, and say of each part how many recordings and events there are, and whether it is complete.
 
     mnist_labels: {"Train": (60000,), "Test": (10000,)}; with them the label of recording i must be that of image i - 1.

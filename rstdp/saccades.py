@@ -204,7 +204,8 @@ def simulate(images, labels=None, sensor: Sensor | None = None, first: int = 0, 
         shaken = path + sensor.wander * random.standard_normal(2) + sensor.tremor * np.sin(
             2 * np.pi * (random.uniform(*TREMOR, 2) * times[:, None] / 1000 + random.uniform(0, 1, 2)))
         total = _look(image, np.clip(shaken, 0.01 - BORDER, BORDER - 0.01), sensor.scale, sensor.blur, sensor.gamma,
-                      sensor.ground, sensor.lag, *pattern, sensor.jitter, sensor.pause, sensor.noise, seed * 100_000 + number, buffer)
+                      sensor.ground, sensor.lag, *pattern, sensor.jitter, sensor.pause, sensor.noise,
+                      seed * 100_000 + number, buffer)
         if total == MOST:
             raise ValueError(f"a recording has {MOST} events or more: the sensor's thresholds are too low")
         packed = buffer[:total]
