@@ -227,7 +227,7 @@ def at_hand(dataset: str) -> bool:
 @functools.cache
 def checksum(dataset: str, train: int, test: int) -> str | None:
     """md5 of a data set as it is here now; None where it is not here."""
-    return datasets.load(dataset).subset(train, test).checksum() if at_hand(dataset) else None
+    return datasets.load(dataset, train=train, test=test).checksum() if at_hand(dataset) else None
 
 
 def changes(config: Config, base: Config = SPYKETORCH) -> dict[str, tuple]:

@@ -114,11 +114,11 @@ def train(options: argparse.Namespace) -> None:
             raise ValueError(f"experiment {chosen.name!r} has no variant {variant!r}; it has "
                              + ", ".join(chosen.variants))
         config, validation = chosen.variants[variant], chosen.validation
-        data = datasets.load(chosen.dataset).subset(chosen.train, chosen.test)
+        data = datasets.load(chosen.dataset, train=chosen.train, test=chosen.test)
     else:
         defaults = DIGITS_DEFAULTS if options.dataset == "digits" else {"s3.epochs": 20}
         config = get_config(options.config).replace(defaults)
-        data = datasets.load(options.dataset).subset(options.train, options.test)
+        data = datasets.load(options.dataset, train=options.train, test=options.test)
     config = config.replace(parse_changes(options.changes))
     trainer = Trainer(config, data, options.seed, options.out, validation, variant, options.tensorboard,
                       path="reference" if options.device else "fast", device=options.device or "cpu",

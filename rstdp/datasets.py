@@ -69,20 +69,22 @@ class Dataset:
         return digest.hexdigest()
 
 
-def load(name: str = "digits", root: str | os.PathLike | None = None) -> Dataset:
+def load(name: str = "digits", root: str | os.PathLike | None = None, train: int | None = None,
+         test: int | None = None) -> Dataset:
     """A data set by name: "digits" (in scikit-learn, offline), "mnist", or one of `event_datasets.NAMES`.
 
     MNIST comes from `root`, else from the folder that RSTDP_DATA names if it holds MNIST/raw, else torchvision
-    downloads it to ~/.cache/rstdp. Raises DataError for a missing or damaged file and ValueError for an unknown name.
+    downloads it to ~/.cache/rstdp. train, test: only the first so many images, as `subset`; simulated recordings are
+    then made for these alone. Raises DataError for a missing or damaged file and ValueError for an unknown name.
     """
     if name == "digits":
-        return _digits()
+        return _digits().subset(train, test)
     if name == "mnist":
-        return _mnist(root)
+        return _mnist(root).subset(train, test)
     from . import event_datasets  # here, because it builds on this module
 
     if name.partition("/")[0] in event_datasets.NAMES:
-        return event_datasets.load_events(name)
+        return event_datasets.load_events(name, train or 0, test or 0)
     raise ValueError(f"unknown data set {name!r}; known are {', '.join(DATASETS + event_datasets.NAMES)}")
 
 

@@ -5,6 +5,7 @@ A name may end in an encoding, "nmnist/first"; without one it is `event_encoding
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import torch
@@ -47,24 +48,26 @@ def simulated(images: Tensor, encoding: str, first: int = 0, seed: int = 0) -> T
 
 
 @functools.lru_cache(maxsize=1)
-def load_events(name: str) -> Dataset:
+def load_events(name: str, train: int = 0, test: int = 0) -> Dataset:
     """A data set of spike times, see NAMES.
 
     "nmnist": the real recordings at hand. "nmnist-simulated": from all of MNIST, test images with noise of their own.
     "nmnist-transfer": trained on the simulated recordings of MNIST's training images but the first 1,000, tested on the
-    real recordings that the simulator was not fitted to. Raises ValueError for an unknown name, DataError for missing
+    real recordings that the simulator was not fitted to. train, test: the first so many only, 0 for all. Raises ValueError for an unknown name, DataError for missing
     recordings.
     """
     kind, encoding = parse(name)
     if kind == "nmnist":
         parts = [recorded(part, encoding) for part in nmnist.FULL]
-        return Dataset(name, *parts[0][:2], *parts[1][:2], bins=BINS)
+        return Dataset(name, *parts[0][:2], *parts[1][:2], bins=BINS).subset(train, test)
     mnist = load("mnist")
     if kind == "nmnist-simulated":
-        test = simulated(mnist.test_images, encoding, seed=1), mnist.test_labels
-        return Dataset(name, simulated(mnist.train_images, encoding), mnist.train_labels, *test, bins=BINS)
-    real = [recorded(part, encoding) for part in nmnist.FULL]
-    times, labels, numbers = real[0]
+        mnist = mnist.subset(train, test)
+        times = (simulated(mnist.train_images, encoding), simulated(mnist.test_images, encoding, seed=1))
+        return dataclasses.replace(mnist, name=name, train_images=times[0], test_images=times[1], bins=BINS)
+    (times, labels, numbers), (test_times, test_labels, _) = (recorded(part, encoding) for part in nmnist.FULL)
     mine = (numbers > FITTED) & (numbers <= REAL)
-    train = simulated(mnist.train_images[REAL:], encoding, first=REAL), mnist.train_labels[REAL:]
-    return Dataset(name, *train, torch.cat([times[mine], real[1][0]]), torch.cat([labels[mine], real[1][1]]), bins=BINS)
+    last = REAL + train if train else len(mnist.train_images)
+    made = simulated(mnist.train_images[REAL:last], encoding, first=REAL)
+    return Dataset(name, made, mnist.train_labels[REAL:last], torch.cat([times[mine], test_times]),
+                   torch.cat([labels[mine], test_labels]), bins=BINS).subset(train, test)

@@ -22,32 +22,32 @@ KNOT = 7.5  #: ms between two points of the path
 MOST = 20000  #: events that one recording may have
 
 PATH = (
-    (0.34, 1.43), (0.38, 1.5), (0.5, 1.74), (0.35, 1.97), (0.36, 2.73), (0.33, 3.64), (0.46, 4.69), (0.77, 5.48),
-    (1.36, 6.02), (1.91, 6.46), (2.08, 6.77), (2.04, 6.65), (2.0, 6.58), (2.11, 6.58), (2.07, 6.61), (2.21, 6.42),
-    (2.67, 6.4), (2.98, 6.13), (3.55, 5.61), (4.09, 4.82), (4.31, 3.94), (4.62, 2.95), (4.91, 1.98), (5.07, 1.72),
-    (5.32, 1.44), (5.6, 1.36), (5.79, 1.49), (5.86, 1.55), (5.88, 1.32), (5.92, 1.35), (5.71, 1.54), (5.21, 1.41),
-    (4.56, 1.39), (3.82, 1.44), (2.96, 1.43), (2.11, 1.37), (1.34, 1.23), (0.96, 1.32), (0.65, 1.21), (0.48, 1.25),
-    (0.39, 1.34), (0.33, 1.44), (0.28, 1.46),
+    (0.19, 1.4), (0.32, 1.47), (0.53, 1.8), (0.35, 1.94), (0.37, 2.73), (0.31, 3.64), (0.43, 4.72), (0.75, 5.53),
+    (1.3, 6.04), (1.91, 6.45), (2.12, 6.81), (2.07, 6.67), (1.94, 6.64), (2.08, 6.55), (2.1, 6.48), (2.25, 6.31),
+    (2.79, 6.39), (2.99, 6.1), (3.59, 5.57), (4.15, 4.75), (4.3, 3.87), (4.6, 2.89), (4.97, 1.84), (5.11, 1.68),
+    (5.22, 1.46), (5.51, 1.32), (5.8, 1.41), (5.94, 1.62), (6.04, 1.28), (6.27, 1.17), (5.77, 1.51), (5.15, 1.34),
+    (4.5, 1.34), (3.79, 1.4), (2.9, 1.38), (2.07, 1.33), (1.3, 1.15), (0.92, 1.22), (0.69, 1.14), (0.58, 1.24),
+    (0.56, 1.18), (0.56, 1.48), (0.33, 1.5),
 )
 
 
 @dataclass(frozen=True)
 class Sensor:
-    """The simulator's parameters; the defaults are fitted to real recordings by report/nmnist_validation.py."""
+    """The simulator's parameters; the defaults are fitted to the first real recordings by report/nmnist_fit.py."""
 
-    scale: float = 1.02  #: sensor pixels for one pixel of MNIST
+    scale: float = 1.01  #: sensor pixels for one pixel of MNIST
     blur: float = 0.441  #: standard deviation of the optics, in MNIST's pixels
     gamma: float = 0.706  #: exponent of the screen
     ground: float = 0.15  #: stray light, as a share of the bright screen
-    lag: float = 3.65  #: time constant of the pixel's low-pass filter, in ms
+    lag: float = 3.83  #: time constant of the pixel's low-pass filter, in ms
     theta_on: float = 0.307  #: contrast thresholds, in natural logarithms
-    theta_off: float = 0.27
-    spread: float = 0.107  #: standard deviation of the thresholds between pixels, as a share
-    jitter: float = 0.132  #: the same between events
+    theta_off: float = 0.289
+    spread: float = 0.0876  #: standard deviation of the thresholds between pixels, as a share
+    jitter: float = 0.198  #: the same between events
     pause: float = 0.392  #: dead time after an event, in ms
-    noise: float = 0.422  #: events without a cause for each pixel and second, all "on"
-    tremor: float = 0.13  #: amplitude of the motor's vibration in each direction, in sensor pixels
-    wander: float = 0.00699  #: standard deviation of the whole path between recordings, in sensor pixels
+    noise: float = 0.44  #: events without a cause for each pixel and second, all "on"
+    tremor: float = 0.073  #: amplitude of the motor's vibration in each direction, in sensor pixels
+    wander: float = 0.0  #: standard deviation of the whole path between recordings, in sensor pixels
     path: tuple = PATH  #: where the image's left upper pixel stands every 7.5 ms, as (column, row) of the sensor
 
 
