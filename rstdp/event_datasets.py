@@ -53,8 +53,8 @@ def load_events(name: str, train: int = 0, test: int = 0) -> Dataset:
 
     "nmnist": the real recordings at hand. "nmnist-simulated": from all of MNIST, test images with noise of their own.
     "nmnist-transfer": trained on the simulated recordings of MNIST's training images but the first 1,000, tested on the
-    real recordings that the simulator was not fitted to. train, test: the first so many only, 0 for all. Raises ValueError for an unknown name, DataError for missing
-    recordings.
+    real recordings that the simulator was not fitted to. train, test: the first so many only, 0 for all. Raises
+    ValueError for an unknown name, DataError for missing recordings.
     """
     kind, encoding = parse(name)
     if kind == "nmnist":
