@@ -255,3 +255,40 @@ def test_a_network_learns_spike_times_and_says_what_does_not_fit(looked, small, 
         network.encode(times[:, :1])
     with pytest.raises(ValueError, match="times up to 16"):
         network.encode(times + 1)
+
+
+def test_recordings_in_a_folder_become_a_data_set(looked, tmp_path, monkeypatch):
+    """What was simulated, written, and read again as "nmnist" is what the encoding makes of it."""
+    monkeypatch.setenv("RSTDP_DATA", str(tmp_path))
+    for part in ("Train", "Test"):
+        for i in range(12):
+            nmnist.write(tmp_path / "NMNIST" / part / str(looked.labels[i]) / f"{i + 1:05d}.bin", *looked.events(i))
+    event_datasets.load_events.cache_clear()
+    data = datasets.load("nmnist/first", train=10)
+    assert torch.equal(data.train_images, event_encoding.first_events(looked)[:10]) and data.bins == 15
+    assert data.train_labels.tolist() == looked.labels[:10].tolist() and len(data.test_labels) == 12
+    with pytest.raises(ValueError, match="12 train images, 13 were asked for"):
+        datasets.load("nmnist/first", train=13)
+
+
+def test_simulated_data_sets(digits, tmp_path, monkeypatch, looked):
+    """On scikit-learn's digits in MNIST's place: which images are learned from, and which recordings test."""
+    monkeypatch.setenv("RSTDP_DATA", str(tmp_path))
+    monkeypatch.setattr(event_datasets, "load", lambda name: digits)
+    monkeypatch.setattr(event_datasets, "REAL", 20)
+    monkeypatch.setattr(event_datasets, "FITTED", 5)
+    event_datasets.load_events.cache_clear()
+    for i in range(30):
+        nmnist.write(tmp_path / "NMNIST" / "Train" / str(looked.labels[i]) / f"{i + 1}.bin", *looked.events(i))
+    nmnist.write(tmp_path / "NMNIST" / "Test" / "4" / "1.bin", *looked.events(0))
+    encoded = event_encoding.first_events(looked)
+    data = event_datasets.load_events("nmnist-transfer/first", train=8)
+    assert torch.equal(data.train_images, encoded[20:28]) and data.train_labels.tolist() == (
+        digits.train_labels[20:28].tolist())
+    assert torch.equal(data.test_images, torch.cat([encoded[5:20], encoded[:1]]))
+    assert data.test_labels.tolist() == [*looked.labels[5:20], 4]
+    simulated = event_datasets.load_events("nmnist-simulated/first", train=6, test=2)
+    assert torch.equal(simulated.train_images, encoded[:6])
+    noise = saccades.simulate(digits.test_images[:2].numpy(), seed=1)
+    assert torch.equal(simulated.test_images, event_encoding.first_events(noise))
+    event_datasets.load_events.cache_clear()
