@@ -83,7 +83,7 @@ def main() -> None:
             with open(path, "w", newline="") as file:
                 csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
             facts = provenance.describe(dataset=f"nmnist/{options.encoding}", recordings=len(labels),
-                                        folds=options.folds, lower=str(options.lower), epochs=options.epochs,
+                                        folds=options.folds, lower=str(options.lower),
                                         configuration=Network.load(options.lower).config.digest(),
                                         numbers=[int(numbers.min()), int(numbers.max())])
             (options.out / "provenance.json").write_text(json.dumps(facts, indent=1))

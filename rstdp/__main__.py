@@ -133,7 +133,7 @@ def train(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     network = open_weights(options.weights)
-    data = datasets.load(options.dataset or network.trained_on or "digits").subset(None, options.test)
+    data = datasets.load(options.dataset or network.trained_on or "digits", train=1, test=options.test)
     decisions = network.classify(data.test_images)
     right, silent = decisions == data.test_labels, decisions == SILENT
     print(f"{data.name}: {right.double().mean():.2%} of {len(right)} test images right, {int(silent.sum())} silent")
