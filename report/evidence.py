@@ -220,14 +220,18 @@ def read_table(file: str, folders: Sequence[Path], command: str) -> tuple[pd.Dat
 
 def at_hand(dataset: str) -> bool:
     """Whether a data set can be read without downloading it."""
-    roots = [Path(os.environ.get("RSTDP_DATA", "")), Path.home() / ".cache" / "rstdp"]
-    return dataset == "digits" or any((root / "MNIST" / "raw" / "t10k-images-idx3-ubyte").exists() for root in roots)
+    named, kind = Path(os.environ.get("RSTDP_DATA", "")), dataset.partition("/")[0]
+    if kind in ("nmnist", "nmnist-transfer") and not (named / "NMNIST" / "Train").is_dir():
+        return False
+    roots = [named, Path.home() / ".cache" / "rstdp"]
+    return kind in ("digits", "nmnist") or any(
+        (root / "MNIST" / "raw" / "t10k-images-idx3-ubyte").exists() for root in roots)
 
 
 @functools.cache
 def checksum(dataset: str, train: int, test: int) -> str | None:
     """md5 of a data set as it is here now; None where it is not here."""
-    return datasets.load(dataset).subset(train, test).checksum() if at_hand(dataset) else None
+    return datasets.load(dataset, train=train, test=test).checksum() if at_hand(dataset) else None
 
 
 def changes(config: Config, base: Config = SPYKETORCH) -> dict[str, tuple]:

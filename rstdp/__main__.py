@@ -8,8 +8,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from . import datasets, experiments
+from . import datasets, event_datasets, experiments
 from .config import CONFIGS, get_config, parameter_names
+from .event_encoding import ENCODINGS
 from .files import CheckpointError
 from .network import SILENT, Network, load_pretrained
 from .training import Trainer
@@ -44,8 +45,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--experiment", metavar="NAME", help="take data set, sizes and configuration from a named "
                        "experiment (see 'experiment'), to train one run of it")
     train.add_argument("--variant", metavar="NAME", help="which of the experiment's variants (default: its first)")
-    train.add_argument("--dataset", default="digits", choices=datasets.DATASETS,
-                       help="digits needs no download; mnist is read from RSTDP_DATA or downloaded (default: digits)")
+    train.add_argument("--dataset", default="digits", metavar="NAME", help="digits needs no download; mnist is read "
+                       f"from RSTDP_DATA or downloaded; {', '.join(event_datasets.NAMES)}: events of a silicon retina, "
+                       f"each also with an encoding as /{', /'.join(ENCODINGS)} (default: digits)")
     train.add_argument("--config", default="spyketorch", choices=list(CONFIGS),
                        help="as in the paper or as in the authors' SpykeTorch code (default: spyketorch)")
     train.add_argument("--seed", type=int, default=0, help="of the initial weights (default: 0)")
@@ -64,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", help="accuracy of trained weights on test images")
     evaluate.add_argument("--weights", help=WEIGHTS, default="mnist")
-    evaluate.add_argument("--dataset", choices=datasets.DATASETS, help="default: what the weights were trained on")
+    evaluate.add_argument("--dataset", metavar="NAME", help="default: what the weights were trained on")
     evaluate.add_argument("--test", type=int, default=0, metavar="N", help="test images, 0 for all (default: 0)")
 
     classify = commands.add_parser("classify", help="say which digit an image file shows", description=(
@@ -112,11 +114,11 @@ def train(options: argparse.Namespace) -> None:
             raise ValueError(f"experiment {chosen.name!r} has no variant {variant!r}; it has "
                              + ", ".join(chosen.variants))
         config, validation = chosen.variants[variant], chosen.validation
-        data = datasets.load(chosen.dataset).subset(chosen.train, chosen.test)
+        data = datasets.load(chosen.dataset, train=chosen.train, test=chosen.test)
     else:
         defaults = DIGITS_DEFAULTS if options.dataset == "digits" else {"s3.epochs": 20}
         config = get_config(options.config).replace(defaults)
-        data = datasets.load(options.dataset).subset(options.train, options.test)
+        data = datasets.load(options.dataset, train=options.train, test=options.test)
     config = config.replace(parse_changes(options.changes))
     trainer = Trainer(config, data, options.seed, options.out, validation, variant, options.tensorboard,
                       path="reference" if options.device else "fast", device=options.device or "cpu",
@@ -131,7 +133,7 @@ def train(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     network = open_weights(options.weights)
-    data = datasets.load(options.dataset or network.trained_on or "digits").subset(None, options.test)
+    data = datasets.load(options.dataset or network.trained_on or "digits", train=1, test=options.test)
     decisions = network.classify(data.test_images)
     right, silent = decisions == data.test_labels, decisions == SILENT
     print(f"{data.name}: {right.double().mean():.2%} of {len(right)} test images right, {int(silent.sum())} silent")

@@ -1,7 +1,11 @@
-"""MNIST, and scikit-learn's digits as the offline default. Importing this module downloads nothing."""
+"""MNIST, and scikit-learn's digits as the offline default. Importing this module downloads nothing.
+
+N-MNIST, which is spikes already, is read or simulated by `event_datasets`.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 from dataclasses import dataclass
@@ -23,13 +27,22 @@ class DataError(RuntimeError):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Grey images (N, 28, 28) uint8 and labels (N,) int64, for training and for testing."""
+    """Grey images (N, 28, 28) uint8 and labels (N,) int64, for training and for testing.
+
+    Data of an event camera have spike times (N, C, H, W) in the images' place, and say how many `bins` these have.
+    """
 
     name: str
     train_images: Tensor
     train_labels: Tensor
     test_images: Tensor
     test_labels: Tensor
+    bins: int = 0  #: of spike times; 0 for grey images
+
+    @property
+    def channels(self) -> int:
+        """What the network's first layer sees: the encoder's six channels, or those of the spike times."""
+        return self.train_images.shape[1] if self.bins else 6
 
     def subset(self, train: int | None = None, test: int | None = None) -> Dataset:
         """The first `train` and `test` images; None or 0 takes all. Raises ValueError where there are fewer."""
@@ -37,16 +50,16 @@ class Dataset:
             if wanted and not 0 < wanted <= have:
                 raise ValueError(f"{self.name} has {have} {name} images, {wanted} were asked for")
         train, test = train or len(self.train_images), test or len(self.test_images)
-        return Dataset(self.name, self.train_images[:train], self.train_labels[:train], self.test_images[:test],
-                       self.test_labels[:test])
+        return dataclasses.replace(self, train_images=self.train_images[:train], train_labels=self.train_labels[:train],
+                                   test_images=self.test_images[:test], test_labels=self.test_labels[:test])
 
     def split(self, validation: int) -> tuple[Dataset, Tensor, Tensor]:
         """Hold out the last `validation` training images: (the rest, their images, their labels)."""
         if not 0 <= validation < len(self.train_images):
             raise ValueError(f"cannot hold out {validation} of {len(self.train_images)} training images")
         keep = len(self.train_images) - validation
-        return (Dataset(self.name, self.train_images[:keep], self.train_labels[:keep], self.test_images,
-                        self.test_labels), self.train_images[keep:], self.train_labels[keep:])
+        rest = dataclasses.replace(self, train_images=self.train_images[:keep], train_labels=self.train_labels[:keep])
+        return rest, self.train_images[keep:], self.train_labels[keep:]
 
     def checksum(self) -> str:
         """md5 over all images and labels, for the provenance of results."""
@@ -56,17 +69,23 @@ class Dataset:
         return digest.hexdigest()
 
 
-def load(name: str = "digits", root: str | os.PathLike | None = None) -> Dataset:
-    """A data set by name: "digits" (in scikit-learn, offline) or "mnist".
+def load(name: str = "digits", root: str | os.PathLike | None = None, train: int | None = None,
+         test: int | None = None) -> Dataset:
+    """A data set by name: "digits" (in scikit-learn, offline), "mnist", or one of `event_datasets.NAMES`.
 
     MNIST comes from `root`, else from the folder that RSTDP_DATA names if it holds MNIST/raw, else torchvision
-    downloads it to ~/.cache/rstdp. Raises DataError for a missing or damaged file and ValueError for an unknown name.
+    downloads it to ~/.cache/rstdp. train, test: only the first so many images, as `subset`; simulated recordings are
+    then made for these alone. Raises DataError for a missing or damaged file and ValueError for an unknown name.
     """
     if name == "digits":
-        return _digits()
+        return _digits().subset(train, test)
     if name == "mnist":
-        return _mnist(root)
-    raise ValueError(f"unknown data set {name!r}; known are {', '.join(DATASETS)}")
+        return _mnist(root).subset(train, test)
+    from . import event_datasets  # here, because it builds on this module
+
+    if name.partition("/")[0] in event_datasets.NAMES:
+        return event_datasets.load_events(name, train or 0, test or 0)
+    raise ValueError(f"unknown data set {name!r}; known are {', '.join(DATASETS + event_datasets.NAMES)}")
 
 
 def _digits() -> Dataset:

@@ -89,7 +89,7 @@ def run(experiment: Experiment, results: Path | None = None, work: Path | None =
     """
     results = Path(results or ROOT / "results" / experiment.name)
     work = Path(work or ROOT / "work" / experiment.name)
-    checksum = datasets.load(experiment.dataset).subset(experiment.train, experiment.test).checksum()
+    checksum = datasets.load(experiment.dataset, train=experiment.train, test=experiment.test).checksum()
     kept = {} if again else recorded(experiment, results, checksum)
     left = [(variant, seed) for variant, seed in experiment.runs() if (variant, seed) not in kept]
     if device:
@@ -108,7 +108,7 @@ def _train(experiment: Experiment, runs: list[tuple[str, int]], work: Path, quie
     """Train one run, or with `device` all seeds of a variant in one batch, each in its folder."""
     if not device:
         torch.set_num_threads(1)  # the runs share the cores between them
-    data, trainers = datasets.load(experiment.dataset).subset(experiment.train, experiment.test), []
+    data, trainers = datasets.load(experiment.dataset, train=experiment.train, test=experiment.test), []
     for variant, seed in runs:
         folder = work / f"{variant}-{seed}"
         trainer = Trainer(experiment.variants[variant], data, seed, folder, experiment.validation, variant, quiet=quiet,

@@ -74,8 +74,17 @@ class Network:
         return getattr(self.config, name)
 
     def encode(self, images) -> Tensor:
-        """Images (N, H, W) uint8 -> spike times (N, 6, H, W)."""
+        """Images (N, H, W) uint8 -> spike times (N, 6, H, W). Spike times (N, C, H, W) stay what they are.
+
+        Raises ValueError for spike times with more bins or other channels than the network has.
+        """
         config = self.config
+        if getattr(images, "ndim", 3) == 4:
+            times, channels = torch.as_tensor(images), self.weights["s1"].shape[1]
+            if times.shape[1] != channels or (len(times) and times.max() > config.bins):
+                raise ValueError(f"the network sees {channels} channels and {config.bins} bins, these spike times have "
+                                 f"{times.shape[1]} channels and times up to {times.max()}")
+            return times
         return encode(images, config.bins, config.dog_threshold, config.normalisation, config.remainder,
                       scale=config.dog_scale)
 

@@ -61,7 +61,9 @@ class Trainer:
         self.config, self.seed, self.variant, self.quiet = config, seed, variant or config.name, quiet
         self.data, self.validation_images, self.validation_labels = data.split(validation)
         self.folder = Path(folder) if folder else None
-        self.network, self.progress, self.path = Network(config, seed, device=device), Progress(), path
+        if data.bins not in (0, config.bins):
+            raise ValueError(f"{data.name} has spike times in {data.bins} bins, the configuration has {config.bins}")
+        self.network, self.progress, self.path = Network(config, seed, data.channels, device), Progress(), path
         self.cache = Path(cache) if cache else None
         self.data_key = f"{data.checksum()}-{len(data.train_images)}-{validation}"
         self.passes = f"{config.s1.epochs} over S1, {config.s2.epochs} over S2"

@@ -407,7 +407,7 @@ def test_the_time_of_a_run_counts_all_its_sessions(data, small, tmp_path):
 
 def test_an_experiment_may_leave_its_weights_out(tmp_path):
     file = tmp_path / "tiny.toml"
-    file.write_text('train = 40\ntest = 20\nweights = false\n[variants.a]\n"s1.maps" = 4\n"s2.maps" = 6\n"s3.maps" = 10\n'
-                    '"s1.epochs" = 1\n"s2.epochs" = 1\n"s3.epochs" = 1\n')
+    file.write_text('train = 40\ntest = 20\nweights = false\n[variants.a]\n"s1.maps" = 4\n"s2.maps" = 6\n'
+                    '"s3.maps" = 10\n"s1.epochs" = 1\n"s2.epochs" = 1\n"s3.epochs" = 1\n')
     results = experiments.run(experiments.load(str(file)), tmp_path / "results", tmp_path / "work", 1, True)
     assert sorted(path.name for path in results.iterdir()) == ["accuracy.csv", "provenance.json"]

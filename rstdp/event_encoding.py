@@ -1,0 +1,118 @@
+"""From a silicon retina's events to spike times, (N, channels, H, W) uint8, `bins` for silence, as everywhere in rstdp.
+
+Four encodings for N-MNIST's recordings (`ENCODINGS`), and the steps that they are made of. Book chapter: 09.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .encoding import BINS, intensity_to_latency
+from .kernels import jit
+from .nmnist import SACCADE, SACCADES, SIZE, Recordings
+from .saccades import Sensor, positions
+
+DELAY = 5.0  #: ms between a change of light and its event
+DIGIT = 28  #: rows and columns of a stabilised map: those of the MNIST image
+
+
+def drift(sensor: Sensor | None = None, delay: float = DELAY) -> np.ndarray:
+    """Where the digit's corner stands in each millisecond of a recording, (315, 2) as (column, row) in pixels."""
+    return positions(sensor or Sensor(), np.arange(SACCADES * SACCADE // 1000) + 0.5 - delay)
+
+
+@jit
+def _count(x, y, polarity, t, starts, offset, size, channels, out):
+    for i in range(len(starts) - 1):
+        for e in range(starts[i], starts[i + 1]):
+            ms = min(t[e] // 1000, len(offset) - 1)
+            column = int(np.rint(x[e] - offset[ms, 0]))
+            row = int(np.rint(y[e] - offset[ms, 1]))
+            if 0 <= column < size and 0 <= row < size:
+                channel = 1 - polarity[e]
+                if channels > 2:
+                    channel += 2 * min(ms // 105, 2)
+                out[i, channel, row, column] += 1
+
+
+@jit
+def _first(x, y, polarity, t, starts, begin, duration, bins, out):
+    for i in range(len(starts) - 1):
+        for e in range(starts[i], starts[i + 1]):
+            when = t[e] - begin
+            if 0 <= when < duration:
+                time = when * bins // duration
+                channel = 1 - polarity[e]
+                if time < out[i, channel, y[e], x[e]]:
+                    out[i, channel, y[e], x[e]] = time
+
+
+def event_counts(recordings: Recordings, stabilise: bool = True, by_saccade: bool = False) -> Tensor:
+    """Events of each pixel, (N, 2, H, W) float32 as (on, off), or (N, 6, H, W) with each saccade on its own.
+
+    stabilise: follow the digit along its drift, on the 28 x 28 pixels of the MNIST image; else the sensor's 34 x 34.
+    """
+    size, channels = DIGIT if stabilise else SIZE, 2 * SACCADES if by_saccade else 2
+    offset = drift() if stabilise else np.zeros((SACCADES * SACCADE // 1000, 2))
+    out = np.zeros((len(recordings), channels, size, size), dtype=np.float32)
+    r = recordings
+    _count(r.x, r.y, r.polarity, r.t, r.starts, offset, size, channels, out)
+    return torch.from_numpy(out)
+
+
+def first_events(recordings: Recordings, bins: int = BINS, begin: int = 0,
+                 duration: int = SACCADES * SACCADE) -> Tensor:
+    """Each pixel's first event of each polarity: spike times (N, 2, 34, 34), in `bins` equal slices of a time window.
+
+    begin, duration: the window in microseconds, by default the whole recording.
+    """
+    out = np.full((len(recordings), 2, SIZE, SIZE), bins, dtype=np.uint8)
+    r = recordings
+    _first(r.x, r.y, r.polarity, r.t, r.starts, begin, duration, bins, out)
+    return torch.from_numpy(out)
+
+
+def smoothed(counts: Tensor, sigma: float = 0.7) -> Tensor:
+    """Counts (N, C, H, W), blurred by a Gaussian of `sigma` pixels: fewer ties, and lone events weigh little."""
+    x = torch.arange(-2, 3, dtype=torch.float32)
+    kernel = torch.exp(-(x**2) / (2 * sigma**2))
+    kernel = torch.outer(kernel, kernel) / kernel.sum() ** 2
+    n, c, h, w = counts.shape
+    return F.conv2d(counts.reshape(n * c, 1, h, w), kernel[None, None], padding=2).reshape(counts.shape)
+
+
+def count_latencies(recordings: Recordings, stabilise: bool = True, by_saccade: bool = False, sigma: float = 0.7,
+                    least: float = 2.0, bins: int = BINS) -> Tensor:
+    """Latency from event counts: where most events came the spike is first, spike times (N, 2 or 6, H, W).
+
+    The blurred counts of each recording are ranked into `bins` equally full bins, as `encoding.intensity_to_latency`
+    ranks contrasts; those under `least` events stay silent, which is the filter against noise.
+    """
+    counts = smoothed(event_counts(recordings, stabilise, by_saccade), sigma)
+    return intensity_to_latency(torch.where(counts < least, 0, counts), bins)
+
+
+def first_in_saccade(recordings: Recordings) -> Tensor:
+    """Each pixel's first event of each polarity in the first saccade, in slices of 7 ms: (N, 2, 34, 34)."""
+    return first_events(recordings, duration=SACCADE)
+
+
+def stabilised(recordings: Recordings) -> Tensor:
+    """Latency from the counts of all saccades on the digit's own pixels: (N, 2, 28, 28) as (on, off)."""
+    return count_latencies(recordings)
+
+
+def by_saccade(recordings: Recordings) -> Tensor:
+    """The same with a pair of channels for each saccade, so that each sees edges of one direction: (N, 6, 28, 28)."""
+    return count_latencies(recordings, by_saccade=True)
+
+
+#: name -> function of recordings that gives spike times
+ENCODINGS: dict[str, Callable[[Recordings], Tensor]] = {
+    "first": first_events, "first-saccade": first_in_saccade, "stabilised": stabilised, "saccades": by_saccade}
+DEFAULT = "saccades"
