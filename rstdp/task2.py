@@ -1,0 +1,290 @@
+"""Task 2 of the paper (figures 4 and 5): two target digits among eight distractors, S2 by STDP or R-STDP. Chapter: 10.
+
+Pixels -> S1 (10 maps) -> C1 -> S2 (x maps that see the whole digit) -> C2, one spike a map -> S3, one neuron a target.
+The first neuron of S3 to fire decides. A decision on a target is rewarded or punished; distractors get a neutral
+signal. S3 always learns by R-STDP; S2 by R-STDP together with it, or by STDP from every image. What the paper leaves
+open is a field of `Task`.
+
+S1's output is the same for all pairs, sizes and rules of a seed and computed once (`encoded`). Then one image costs
+one pass over the spikes of C1 until S3 has decided, compiled below on `kernels`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import layers
+from .config import SPYKETORCH, Config, Layer
+from .datasets import Dataset
+from .encoding import intensity_to_latency
+from .kernels import CACHE_LINE, add_event, aligned, geometry, jit, maximum, on_grid, sort_events
+from .kernels_stdp import refresh, update
+from .learning import learn_stdp
+from .network import Network
+from .plasticity import DoublingRate
+
+SIZES = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 30, 40)  #: maps of S2 in figure 4
+PAIRS = tuple((a, b) for a in range(10) for b in range(a + 1, 10))
+RULES = ("r-stdp", "stdp")  #: how S2 learns
+SILENT = -1
+
+
+class Task(NamedTuple):
+    """The parameters of task 2: those that the paper states, and named choices where it states nothing."""
+
+    coding: str = "rank"  #: pixels become latencies by "rank", in equally full bins, or by "intensity", linearly
+    dark: int = 0  #: pixels up to this grey value stay silent
+    bins: int = 15  #: time steps
+    threshold1: float = 5.0  #: of S1, S2, S3; strictly above fires
+    threshold2: float = 40.0
+    threshold3: float = 0.9
+    inhibit1: bool = True  #: pointwise inhibition in S1: only the first map to fire at a position does, as in training
+    inhibit2: bool = True  #: the same in S2
+    mean: float = 0.8  #: first weights of all layers
+    std: float = 0.02
+    doubling: bool = True  #: whether S1's rates double every 500 images, as in task 1
+    images: int = 10000  #: training images, the first of the data set, targets and distractors
+    passes: int = 1  #: times that they are shown to S2 and S3
+    together: bool = True  #: by STDP, S2 learns while S3 does; else S2 learns first, in a pass of its own
+    batch: int = 100  #: N, images over which hits and misses are counted
+    count_distractors: bool = False  #: whether distractors count in N
+    silent_is_miss: bool = False  #: whether a silent decision about a target counts as a miss
+    adapt: bool = True  #: whether phi_r and phi_p scale the rates or stay at 1
+    s2_plus: float = 0.04  #: a_r+ and a_r- of S2, also the rates of its STDP
+    s2_minus: float = -0.03
+    s2_punish_plus: float = 0.005  #: a_p+ and a_p- of S2; the paper prints a_p- without its sign
+    s2_punish_minus: float = -0.04
+    s3_plus: float = 0.004  #: the same of S3
+    s3_minus: float = -0.003
+    s3_punish_plus: float = 0.0005
+    s3_punish_minus: float = -0.004
+    low: float = 0.2  #: hard bounds of S3's weights, as in task 1; 0 and 1 with the factor w(1 - w) instead
+    high: float = 0.8
+
+
+class Encoded(NamedTuple):
+    """What all runs of a seed share: S1's weights (10, 1, 5, 5), C1's spike times (N, 10, 14, 14) uint8 and labels."""
+
+    s1: Tensor
+    train: np.ndarray
+    train_labels: np.ndarray
+    test: np.ndarray
+    test_labels: np.ndarray
+
+
+def config(task: Task, size: int) -> Config:
+    """The network as a configuration, for its first weights and for S1.
+
+    Windows and paddings follow from each other: C2 pools 14x14, so S2 has 14x14 neurons, so C1 has 14x14 cells (padding
+    2 before S1), and S2's window of 15x15 is padded by 7.
+    """
+    layer = {"winners": 1, "radius": 0, "mean": task.mean, "std": task.std}
+    s1 = Layer(maps=10, window=5, padding=2, threshold=task.threshold1, pool=2, stride=2,
+               double_every=500 if task.doubling else 10**9, **layer)
+    s2 = Layer(maps=size, window=15, padding=7, threshold=task.threshold2, pool=14, stride=14, **layer)
+    s3 = Layer(maps=2, window=1, padding=0, threshold=task.threshold3, pool=1, stride=1, **layer)
+    return dataclasses.replace(SPYKETORCH, name="task2", s1=s1, s2=s2, s3=s3, bins=task.bins, classes=2, low=task.low,
+                               high=task.high)
+
+
+def encode(task: Task, images: Tensor) -> Tensor:
+    """Images (N, 28, 28) uint8 -> spike times (N, 1, 28, 28) uint8, bright pixels early. Raises ValueError."""
+    values = torch.where(images > task.dark, images, 0)[:, None]
+    if task.coding == "rank":
+        return intensity_to_latency(values.float(), task.bins, "last")
+    if task.coding == "intensity":
+        return torch.where(values > 0, (255 - values.int()) * task.bins // 255, task.bins).to(torch.uint8)
+    raise ValueError(f"coding must be 'rank' or 'intensity', got {task.coding!r}")
+
+
+def encoded(task: Task, seed: int, data: Dataset) -> Encoded:
+    """Train S1 by STDP on the training images of `data`, and compute C1's spike times for all its images."""
+    network = Network(config(task, 2), seed, channels=1)
+    train, test = (encode(task, images) for images in (data.train_images[:task.images], data.test_images))
+    learn_stdp(network, "s1", train, DoublingRate.of(network.config.s1))
+    c1_train, c1_test = (pooled(task, network, times) for times in (train, test))
+    return Encoded(network.weights["s1"], c1_train, data.train_labels[:task.images].numpy(), c1_test,
+                   data.test_labels.numpy())
+
+
+def pooled(task: Task, network: Network, times: Tensor) -> np.ndarray:
+    """C1's spike times (N, 10, 14, 14) uint8 from those of the pixels (N, 1, 28, 28)."""
+    if not task.inhibit1:
+        return network.pooled("s1", times).numpy()
+    fast = unpadded(network.weights["s1"].numpy())
+    return torch.cat([layers.pool_first_spike(torch.from_numpy(
+        inhibited(part.contiguous().numpy(), fast, task.threshold1, 2, task.bins)), 2, 2) for part in times.split(500)]
+        ).numpy()
+
+
+def unpadded(weight: np.ndarray) -> np.ndarray:
+    """Weights (F, C, K, K) as `kernels.maps_last` lays them out, without its padding: few maps need few lanes."""
+    return np.ascontiguousarray(np.moveaxis(on_grid(weight), 0, -1)[:, ::-1, ::-1])
+
+
+@jit
+def inhibited(times, fast, threshold, pad, bins):
+    """As `kernels.conv_times`, but only the first map to fire at a position fires, of equals the strongest."""
+    sizes, maps = geometry(times, fast, pad), fast.shape[3]
+    positions, flat = sizes[5] * sizes[6], fast.reshape(fast.size)
+    potential, touched = np.empty(positions * maps), np.zeros(positions, dtype=np.bool_)
+    events, starts = np.empty(times[0].size, np.int64), np.empty(bins + 1, np.int64)
+    out = np.full((len(times), maps, positions), bins, dtype=np.uint8)
+    for i in range(len(times)):
+        sort_events(times[i], bins, events, starts)
+        potential[:] = 0
+        done = np.zeros(positions, dtype=np.bool_)
+        for t in range(bins):
+            for e in range(starts[t], starts[t + 1]):
+                add_event(events[e], sizes, flat, potential, touched)
+            for p in range(positions):
+                if touched[p] and not done[p]:
+                    best = np.argmax(potential[p * maps:(p + 1) * maps])
+                    if potential[p * maps + best] > threshold:
+                        out[i, best, p], done[p] = t, True
+                touched[p] = False
+    return out.reshape((len(times), maps, sizes[5], sizes[6]))
+
+
+@jit
+def respond(times, fast, s3, threshold2, threshold3, inhibit, pad, bins, events, starts, potential, touched, c2):
+    """One image, C1's times (C, H, W), until S3 decides: (decision, its time, map, position and time of S2's winner).
+
+    The winner is the neuron that fired first, among equals that of the highest potential, then the first; map -1 where
+    there is none. c2 (maps,) gets the spike times of C2 so far. fast: S2's weights, `unpadded`.
+    """
+    sizes, maps = geometry(times, fast, pad), len(c2)
+    positions, flat = sizes[5] * sizes[6], fast.reshape(fast.size)
+    total, done = np.zeros(len(s3)), np.zeros(positions, dtype=np.bool_)
+    winner, position, when, highest = -1, -1, bins, 0.0
+    potential[:] = 0
+    c2[:] = bins
+    sort_events(times, bins, events, starts)
+    for t in range(bins):
+        for e in range(starts[t], starts[t + 1]):
+            add_event(events[e], sizes, flat, potential, touched)
+        for p in range(positions):
+            now = potential[p * maps:(p + 1) * maps]
+            if not touched[p] or done[p] or maximum(now) <= threshold2:
+                touched[p] = False
+                continue
+            touched[p], done[p], best = False, inhibit, np.argmax(now)
+            for f in range(maps):
+                if now[f] > threshold2 and (f == best or not inhibit):
+                    c2[f] = min(c2[f], t)
+            if when >= t and (now[best] > highest or (now[best] == highest and best < winner)):
+                winner, position, when, highest = best, p, t, now[best]
+        for f in range(maps):
+            if c2[f] == t:
+                for c in range(len(s3)):
+                    total[c] += np.float64(s3[c, f])
+        decision = np.argmax(total)
+        if total[decision] > threshold3:
+            return decision, t, winner, position, when
+    return -1, bins, winner, position, when
+
+
+@jit
+def show(times, targets, s2, fast, s3, rates2, rates3, plain, learns, numbers, pad, bins):
+    """Show images (N, C, H, W) one by one; returns decisions (N,). targets (N,): 0 or 1, -1 for distractors.
+
+    rates2, rates3: ((plus, minus) of reward, the same of punishment), and `plain` = (plus, minus) of STDP in S2, which
+    asks for no signal; (0, 0) where S2 learns by R-STDP. learns: whether (S2, S3) learn at all.
+    """
+    threshold2, threshold3, low, high, inhibit = numbers
+    maps, width = len(s2), times.shape[3] + 2 * pad - s2.shape[3] + 1
+    positions = width * (times.shape[2] + 2 * pad - s2.shape[2] + 1)
+    events, starts = np.empty(times[0].size, np.int64), np.empty(bins + 1, np.int64)
+    potential = aligned(np.empty(positions * maps + 8), CACHE_LINE)[:positions * maps]
+    touched, c2 = np.zeros(positions, dtype=np.bool_), np.empty(maps, dtype=np.int64)
+    decisions = np.empty(len(times), dtype=np.int64)
+    for i in range(len(times)):
+        decision, decided, winner, position, when = respond(times[i], fast, s3, threshold2, threshold3,
+                                                            inhibit, pad, bins, events, starts, potential, touched, c2)
+        decisions[i] = decision
+        signal = targets[i] >= 0 and decision >= 0
+        outcome = 0 if decision == targets[i] else 1
+        if learns[0] and winner >= 0 and (signal or plain[0] != 0):
+            plus, minus = plain if plain[0] != 0 else rates2[outcome]
+            row, column = divmod(position, width)
+            update(s2[winner], times[i], row, column, when, plus, minus, True, 0.0, 1.0, pad)
+            refresh(s2[winner], fast[..., winner])
+        if learns[1] and signal:
+            plus, minus = rates3[outcome]
+            for f in range(maps):
+                change = np.float32(plus if c2[f] <= decided else minus)
+                if low == 0:
+                    change *= s3[decision, f] * (np.float32(1) - s3[decision, f])
+                s3[decision, f] = min(max(s3[decision, f] + change, np.float32(low)), np.float32(high))
+    return decisions
+
+
+class Trained(NamedTuple):
+    """A run: S2's weights (x, 10, 15, 15), S3's (2, x), and the decisions (N,) about the test images of the targets."""
+
+    s2: np.ndarray
+    s3: np.ndarray
+    decisions: np.ndarray
+    targets: np.ndarray
+
+
+def learn(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule: str, seed: int) -> Trained:
+    """Train S2 and S3 of one network and test it. Raises ValueError for an unknown rule."""
+    if rule not in RULES:
+        raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
+    network = Network(config(task, size), seed, channels=1)
+    s2, s3 = network.weights["s2"].numpy(), network.weights["s3"].reshape(2, size).numpy().copy()
+    fast = unpadded(s2)
+    targets, test_targets = (np.select([labels == pair[0], labels == pair[1]], [0, 1], SILENT)
+                             for labels in (inputs.train_labels, inputs.test_labels))
+    numbers = (task.threshold2, task.threshold3, task.low, task.high, task.inhibit2)
+    plain = (task.s2_plus, task.s2_minus) if rule == "stdp" else (0.0, 0.0)
+    stages = [(True, True)] if task.together or rule == "r-stdp" else [(True, False), (False, True)]
+    for learns in [stage for stage in stages for _ in range(task.passes)]:
+        phi, everything = (1.0, 1.0), plain[0] != 0 and learns[0]
+        for batch in batches(task, targets):
+            if not everything:  # a neutral signal changes nothing, so these images need not be shown
+                batch = batch[targets[batch] >= 0]
+            rates2, rates3 = (((plus * phi[0], minus * phi[0]), (punish_minus * phi[1], punish_plus * phi[1]))
+                              for plus, minus, punish_plus, punish_minus in (
+                                  (task.s2_plus, task.s2_minus, task.s2_punish_plus, task.s2_punish_minus),
+                                  (task.s3_plus, task.s3_minus, task.s3_punish_plus, task.s3_punish_minus)))
+            decisions = show(inputs.train[batch], targets[batch], s2, fast, s3, rates2, rates3, plain, learns, numbers,
+                             7, task.bins)
+            if task.adapt:
+                phi = factors(task, decisions, targets[batch])
+    shown = test_targets >= 0
+    nothing = ((0.0, 0.0), (0.0, 0.0))
+    decisions = show(inputs.test[shown], test_targets[shown], s2, fast, s3, nothing, nothing, (0.0, 0.0),
+                     (False, False), numbers, 7, task.bins)
+    return Trained(s2, s3, decisions, test_targets[shown])
+
+
+def batches(task: Task, targets: np.ndarray) -> list[np.ndarray]:
+    """Indices of the training images (N,) in order, cut after every `batch` images that count in phi's N."""
+    counted = np.ones(len(targets), dtype=bool) if task.count_distractors else targets >= 0
+    ends = np.flatnonzero(counted)[task.batch - 1::task.batch] + 1
+    return [part for part in np.split(np.arange(len(targets)), ends) if len(part)]
+
+
+def factors(task: Task, decisions: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
+    """phi_r = misses / N and phi_p = hits / N after a batch of decisions (n,) about targets and perhaps distractors."""
+    asked = targets >= 0
+    hits = int((decisions == targets)[asked].sum())
+    misses = int((asked if task.silent_is_miss else asked & (decisions >= 0)).sum()) - hits
+    return misses / task.batch, hits / task.batch
+
+
+def outcome(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule: str, seed: int) -> dict:
+    """One run as a row: accuracy on the first 100 test images of each target, as in the paper, and on all of them."""
+    run = learn(task, inputs, pair, size, rule, seed)
+    first = np.concatenate([np.flatnonzero(run.targets == target)[:100] for target in (0, 1)])
+    right = run.decisions == run.targets
+    return {"pair": f"{pair[0]}{pair[1]}", "size": size, "rule": rule, "seed": seed,
+            "accuracy": round(float(right[first].mean()), 4), "accuracy_all": round(float(right.mean()), 4),
+            "silent": round(float((run.decisions[first] == SILENT).mean()), 4)}
