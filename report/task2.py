@@ -94,7 +94,7 @@ def keep_features(path: Path, task: task2.Task, inputs: task2.Encoded, pairs, se
     write_npz(path, compressed=True, s1=inputs.s1.numpy(), **kept)
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run what is left of the grid and print the mean accuracies."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", default="quick", choices=PRESETS)
@@ -106,7 +106,7 @@ def main() -> int:
                         help="change a parameter of the task; may be repeated")
     parser.add_argument("--jobs", type=int, default=-1, help="runs at a time (default: one a core)")
     parser.add_argument("--out", type=Path, default=ROOT / "report" / "results" / "task2")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     pairs, sizes = PRESETS[options.preset]
     pairs = [(int(pair[0]), int(pair[1])) for pair in options.pairs] if options.pairs else pairs
     try:

@@ -39,18 +39,19 @@ class Task(NamedTuple):
 
     coding: str = "rank"  #: pixels become latencies by "rank", in equally full bins, or by "intensity", linearly
     dark: int = 0  #: pixels up to this grey value stay silent
-    bins: int = 15  #: time steps
+    bins: int = 30  #: time steps
     threshold1: float = 5.0  #: of S1, S2, S3; strictly above fires
     threshold2: float = 40.0
     threshold3: float = 0.9
-    inhibit1: bool = True  #: pointwise inhibition in S1: only the first map to fire at a position does, as in training
-    inhibit2: bool = True  #: the same in S2
+    inhibit1: bool = False  #: pointwise inhibition in S1: only the first map to fire at a position does, as in training
+    inhibit2: bool = False  #: the same in S2
     mean: float = 0.8  #: first weights of all layers
     std: float = 0.02
     doubling: bool = True  #: whether S1's rates double every 500 images, as in task 1
     images: int = 10000  #: training images, the first of the data set, targets and distractors
-    passes: int = 1  #: times that they are shown to S2 and S3
-    together: bool = True  #: by STDP, S2 learns while S3 does; else S2 learns first, in a pass of its own
+    passes: int = 5  #: times that they are shown where reward counts: then 10,000 of them are about targets
+    stdp_passes: int = 1  #: times that they are shown to S2 for STDP, targets and distractors alike
+    together: bool = False  #: by STDP, S2 learns while S3 does, in `passes`; else S2 learns first
     batch: int = 100  #: N, images over which hits and misses are counted
     count_distractors: bool = False  #: whether distractors count in N
     silent_is_miss: bool = False  #: whether a silent decision about a target counts as a miss
@@ -63,8 +64,8 @@ class Task(NamedTuple):
     s3_minus: float = -0.003
     s3_punish_plus: float = 0.0005
     s3_punish_minus: float = -0.004
-    low: float = 0.2  #: hard bounds of S3's weights, as in task 1; 0 and 1 with the factor w(1 - w) instead
-    high: float = 0.8
+    low: float = 0.0  #: S3's weights lie between them; 0 and 1 with the factor w(1 - w), other bounds are hard
+    high: float = 1.0
 
 
 class Encoded(NamedTuple):
@@ -244,8 +245,8 @@ def learn(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule: s
                              for labels in (inputs.train_labels, inputs.test_labels))
     numbers = (task.threshold2, task.threshold3, task.low, task.high, task.inhibit2)
     plain = (task.s2_plus, task.s2_minus) if rule == "stdp" else (0.0, 0.0)
-    stages = [(True, True)] if task.together or rule == "r-stdp" else [(True, False), (False, True)]
-    for learns in [stage for stage in stages for _ in range(task.passes)]:
+    first = [(True, False)] * task.stdp_passes if rule == "stdp" and not task.together else []
+    for learns in first + [(not first, True)] * task.passes:  # which of S2 and S3 learn
         phi, everything = (1.0, 1.0), plain[0] != 0 and learns[0]
         for batch in batches(task, targets):
             if not everything:  # a neutral signal changes nothing, so these images need not be shown
