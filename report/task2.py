@@ -49,11 +49,12 @@ def changed(changes: list[str]) -> task2.Task:
     return task
 
 
-def one(task: task2.Task, inputs: task2.Encoded, pair: tuple[int, int], size: int, rule: str, seed: int) -> dict:
+def one(task: task2.Task, inputs: task2.Encoded, pair: tuple[int, int], size: int, rule: str, seed: int,
+        features: np.ndarray | None) -> dict:
     """One run as a row with its wall-clock time."""
     torch.set_num_threads(1)  # the runs share the cores between them
     started = time.perf_counter()
-    row = task2.outcome(task, inputs, pair, size, rule, seed)
+    row = task2.outcome(task, inputs, pair, size, rule, seed, features)
     return {**row, "seconds": round(time.perf_counter() - started, 2)}
 
 
@@ -123,8 +124,14 @@ def main(arguments: list[str] | None = None) -> int:
         inputs = task2.encoded(task, seed, data)
         if seed == options.seeds[0] and not (options.out / "features.npz").exists():
             keep_features(options.out / "features.npz", task, inputs, pairs, seed)
+        features = {}  # S2 after STDP, which does not depend on the pair
+        if not task.together:
+            wanted = sorted({size for _, size, rule in left if rule == "stdp"})
+            features = dict(zip(wanted, Parallel(n_jobs=options.jobs)(
+                delayed(task2.stdp_features)(task, inputs, size, seed) for size in wanted)))
         done = Parallel(n_jobs=options.jobs, return_as="generator_unordered")(
-            delayed(one)(task, inputs, *key, seed) for key in left)
+            delayed(one)(task, inputs, pair, size, rule, seed, features.get(size) if rule == "stdp" else None)
+            for pair, size, rule in left)
         for row in tqdm(done, total=len(left), desc=f"seed {seed}", unit="run"):
             table.rows.append(row)
             table.save(options.jobs)
