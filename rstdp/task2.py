@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from . import layers
@@ -32,6 +33,8 @@ SIZES = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 30, 40)  #: maps of S2 in figure 4
 PAIRS = tuple((a, b) for a in range(10) for b in range(a + 1, 10))
 RULES = ("r-stdp", "stdp")  #: how S2 learns
 SILENT = -1
+PADDING = 7  #: around C1 before S2, so that S2 has 14x14 neurons as C2 pools them
+NOTHING = ((0.0, 0.0), (0.0, 0.0))  #: rates of reward and punishment where nothing is learned
 
 
 class Task(NamedTuple):
@@ -54,7 +57,7 @@ class Task(NamedTuple):
     together: bool = False  #: by STDP, S2 learns while S3 does, in `passes`; else S2 learns first
     batch: int = 100  #: N, images over which hits and misses are counted
     count_distractors: bool = False  #: whether distractors count in N
-    silent_is_miss: bool = False  #: whether a silent decision about a target counts as a miss
+    silent_is_miss: bool = True  #: whether a silent decision about a target counts as a miss
     adapt: bool = True  #: whether phi_r and phi_p scale the rates or stay at 1
     s2_plus: float = 0.04  #: a_r+ and a_r- of S2, also the rates of its STDP
     s2_minus: float = -0.03
@@ -87,7 +90,7 @@ def config(task: Task, size: int) -> Config:
     layer = {"winners": 1, "radius": 0, "mean": task.mean, "std": task.std}
     s1 = Layer(maps=10, window=5, padding=2, threshold=task.threshold1, pool=2, stride=2,
                double_every=500 if task.doubling else 10**9, **layer)
-    s2 = Layer(maps=size, window=15, padding=7, threshold=task.threshold2, pool=14, stride=14, **layer)
+    s2 = Layer(maps=size, window=15, padding=PADDING, threshold=task.threshold2, pool=14, stride=14, **layer)
     s3 = Layer(maps=2, window=1, padding=0, threshold=task.threshold3, pool=1, stride=1, **layer)
     return dataclasses.replace(SPYKETORCH, name="task2", s1=s1, s2=s2, s3=s3, bins=task.bins, classes=2, low=task.low,
                                high=task.high)
@@ -226,7 +229,7 @@ def show(times, targets, s2, fast, s3, rates2, rates3, plain, learns, numbers, p
 
 
 class Trained(NamedTuple):
-    """A run: S2's weights (x, 10, 15, 15), S3's (2, x), and the decisions (N,) about the test images of the targets."""
+    """A run: S2's weights (x, 10, 15, 15), S3's (2, x), and the decisions (n,) about the test images of the targets."""
 
     s2: np.ndarray
     s3: np.ndarray
@@ -234,36 +237,81 @@ class Trained(NamedTuple):
     targets: np.ndarray
 
 
-def learn(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule: str, seed: int) -> Trained:
-    """Train S2 and S3 of one network and test it. Raises ValueError for an unknown rule."""
+def numbers(task: Task) -> tuple:
+    """What `show` needs of a task."""
+    return task.threshold2, task.threshold3, task.low, task.high, task.inhibit2
+
+
+def stdp_features(task: Task, inputs: Encoded, size: int, seed: int) -> np.ndarray:
+    """S2's weights (size, 10, 15, 15) after STDP from all training images: no label, so the same for every pair."""
+    s2 = Network(config(task, size), seed, channels=1).weights["s2"].numpy()
+    nobody, s3, fast = np.full(len(inputs.train), SILENT), np.ones((1, size), dtype=np.float32), unpadded(s2)
+    for _ in range(task.stdp_passes):  # an S3 that decides at once stops every image after S2's first spike
+        show(inputs.train, nobody, s2, fast, s3, NOTHING, NOTHING, (task.s2_plus, task.s2_minus), (True, False),
+             (task.threshold2, 0.0, 0.0, 1.0, task.inhibit2), PADDING, task.bins)
+    return s2
+
+
+def learn(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule: str, seed: int,
+          features: np.ndarray | None = None) -> Trained:
+    """Train S2 and S3 of one network and test it. Raises ValueError for an unknown rule.
+
+    features: what `stdp_features` gave before for this size and seed, to save making it again.
+    """
     if rule not in RULES:
         raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
     network = Network(config(task, size), seed, channels=1)
     s2, s3 = network.weights["s2"].numpy(), network.weights["s3"].reshape(2, size).numpy().copy()
-    fast = unpadded(s2)
+    both, plain = rule == "r-stdp" or task.together, (0.0, 0.0)
+    if rule == "stdp" and task.together:
+        plain = (task.s2_plus, task.s2_minus)
+    elif rule == "stdp":
+        s2 = stdp_features(task, inputs, size, seed) if features is None else features.copy()
     targets, test_targets = (np.select([labels == pair[0], labels == pair[1]], [0, 1], SILENT)
                              for labels in (inputs.train_labels, inputs.test_labels))
-    numbers = (task.threshold2, task.threshold3, task.low, task.high, task.inhibit2)
-    plain = (task.s2_plus, task.s2_minus) if rule == "stdp" else (0.0, 0.0)
-    first = [(True, False)] * task.stdp_passes if rule == "stdp" and not task.together else []
-    for learns in first + [(not first, True)] * task.passes:  # which of S2 and S3 learn
-        phi, everything = (1.0, 1.0), plain[0] != 0 and learns[0]
-        for batch in batches(task, targets):
-            if not everything:  # a neutral signal changes nothing, so these images need not be shown
-                batch = batch[targets[batch] >= 0]
-            rates2, rates3 = (((plus * phi[0], minus * phi[0]), (punish_minus * phi[1], punish_plus * phi[1]))
-                              for plus, minus, punish_plus, punish_minus in (
-                                  (task.s2_plus, task.s2_minus, task.s2_punish_plus, task.s2_punish_minus),
-                                  (task.s3_plus, task.s3_minus, task.s3_punish_plus, task.s3_punish_minus)))
-            decisions = show(inputs.train[batch], targets[batch], s2, fast, s3, rates2, rates3, plain, learns, numbers,
-                             7, task.bins)
-            if task.adapt:
-                phi = factors(task, decisions, targets[batch])
+    phi, fast = (1.0, 1.0), unpadded(s2)
+    for batch in task.passes * batches(task, targets):
+        if plain[0] == 0:  # a neutral signal changes nothing, so these images need not be shown
+            batch = batch[targets[batch] >= 0]
+        rates2, rates3 = (((plus * phi[0], minus * phi[0]), (punish_minus * phi[1], punish_plus * phi[1]))
+                          for plus, minus, punish_plus, punish_minus in (
+                              (task.s2_plus, task.s2_minus, task.s2_punish_plus, task.s2_punish_minus),
+                              (task.s3_plus, task.s3_minus, task.s3_punish_plus, task.s3_punish_minus)))
+        decisions = show(inputs.train[batch], targets[batch], s2, fast, s3, rates2, rates3, plain, (both, True),
+                         numbers(task), PADDING, task.bins)
+        if task.adapt:
+            phi = factors(task, decisions, targets[batch])
     shown = test_targets >= 0
-    nothing = ((0.0, 0.0), (0.0, 0.0))
-    decisions = show(inputs.test[shown], test_targets[shown], s2, fast, s3, nothing, nothing, (0.0, 0.0),
-                     (False, False), numbers, 7, task.bins)
+    decisions = show(inputs.test[shown], test_targets[shown], s2, fast, s3, NOTHING, NOTHING, (0.0, 0.0),
+                     (False, False), numbers(task), PADDING, task.bins)
     return Trained(s2, s3, decisions, test_targets[shown])
+
+
+def preferences(task: Task, inputs: Encoded, s2: np.ndarray, images: int = 100) -> np.ndarray:
+    """The digit that each map of S2 answers to most, -1 where it answers to none, from the first test images of each.
+
+    That is the digit for which the map most often wins, that is fires first of all.
+    """
+    wins, fast = np.zeros((len(s2), 10), dtype=int), unpadded(s2)
+    for digit in range(10):
+        shown = inputs.test[inputs.test_labels == digit][:images]
+        found = first_maps(shown, fast, task.threshold2, task.inhibit2, PADDING, task.bins)
+        wins[:, digit] = np.bincount(found[found >= 0], minlength=len(s2))
+    return np.where(wins.any(1), wins.argmax(1), SILENT)
+
+
+@jit
+def first_maps(times, fast, threshold2, inhibit, pad, bins):
+    """The map of S2 that fires first on each image (N, C, H, W), -1 for none: (N,) int64."""
+    sizes, maps = geometry(times, fast, pad), fast.shape[3]
+    positions, ones = sizes[5] * sizes[6], np.ones((1, maps), dtype=np.float32)
+    events, starts = np.empty(times[0].size, np.int64), np.empty(bins + 1, np.int64)
+    potential, touched = np.empty(positions * maps), np.zeros(positions, dtype=np.bool_)
+    c2, found = np.empty(maps, dtype=np.int64), np.empty(len(times), dtype=np.int64)
+    for i in range(len(times)):
+        found[i] = respond(times[i], fast, ones, threshold2, 0.0, inhibit, pad, bins, events, starts, potential,
+                           touched, c2)[2]
+    return found
 
 
 def batches(task: Task, targets: np.ndarray) -> list[np.ndarray]:
@@ -281,11 +329,26 @@ def factors(task: Task, decisions: np.ndarray, targets: np.ndarray) -> tuple[flo
     return misses / task.batch, hits / task.batch
 
 
-def outcome(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule: str, seed: int) -> dict:
-    """One run as a row: accuracy on the first 100 test images of each target, as in the paper, and on all of them."""
-    run = learn(task, inputs, pair, size, rule, seed)
+def outcome(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule: str, seed: int,
+            features: np.ndarray | None = None) -> dict:
+    """One run as a row: accuracy on the first 100 test images of each target, as in the paper, and on all of them.
+
+    `aware`: the share of S2's winning maps that prefer one of the two targets among the ten digits.
+    """
+    run = learn(task, inputs, pair, size, rule, seed, features)
     first = np.concatenate([np.flatnonzero(run.targets == target)[:100] for target in (0, 1)])
-    right = run.decisions == run.targets
+    right, preferred = run.decisions == run.targets, preferences(task, inputs, run.s2)
     return {"pair": f"{pair[0]}{pair[1]}", "size": size, "rule": rule, "seed": seed,
             "accuracy": round(float(right[first].mean()), 4), "accuracy_all": round(float(right.mean()), 4),
-            "silent": round(float((run.decisions[first] == SILENT).mean()), 4)}
+            "silent": round(float((run.decisions[first] == SILENT).mean()), 4),
+            "aware": round(float(np.isin(preferred, pair).sum() / max(1, (preferred != SILENT).sum())), 4)}
+
+
+def reconstruct(s1: Tensor, s2: np.ndarray) -> Tensor:
+    """What S2's maps look for, as pictures (x, 34, 34) float32: the sum over S1's maps of weight times S1's picture.
+
+    As `figures.reconstruct`, for pixels as input: C1 repeats a spike from anywhere in its 2x2 window, so S1's pictures
+    are averaged over it.
+    """
+    pictures = F.conv_transpose2d(s1, torch.full((1, 1, 2, 2), 0.25))
+    return F.conv_transpose2d(torch.as_tensor(s2, dtype=torch.float32), pictures, stride=2)[:, 0]

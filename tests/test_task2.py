@@ -13,12 +13,11 @@ import torch.nn.functional as F
 from rstdp import competition, layers, plasticity, task2
 from rstdp.config import SPYKETORCH
 from rstdp.network import Network
-from rstdp.task2 import SILENT, Task
+from rstdp.task2 import NOTHING, SILENT, Task
 
 REPORT = Path(__file__).parent.parent / "report"
 TASK = Task(bins=6, threshold2=36.0, threshold3=0.9, low=0.0, high=1.0)
 NUMBERS = (TASK.threshold2, TASK.threshold3, TASK.low, TASK.high)
-NOTHING = ((0.0, 0.0), (0.0, 0.0))
 
 
 @pytest.fixture()
@@ -144,8 +143,8 @@ def test_batches_end_with_the_nth_image_that_counts():
 
 def test_silence_counts_as_a_miss_only_if_asked_for():
     decisions, targets = np.array([0, 1, SILENT, 1]), np.array([0, 0, 1, -1])
-    assert task2.factors(Task(batch=4), decisions, targets) == (0.25, 0.25)
-    assert task2.factors(Task(batch=4, silent_is_miss=True), decisions, targets) == (0.5, 0.25)
+    assert task2.factors(Task(batch=4, silent_is_miss=False), decisions, targets) == (0.25, 0.25)
+    assert task2.factors(Task(batch=4), decisions, targets) == (0.5, 0.25)
 
 
 @pytest.fixture(scope="module")
@@ -162,11 +161,11 @@ def test_an_interrupted_grid_goes_on_and_refuses_other_parameters(grid, tmp_path
     assert grid.main([*command, "--out", str(tmp_path / "whole")]) == 0
     whole, started = pd.read_csv(tmp_path / "whole" / "runs.csv", dtype={"pair": str}), []
 
-    def counted(task, inputs, pair, size, rule, seed):
+    def counted(task, inputs, pair, size, rule, seed, features):
         started.append((size, rule))
         if len(started) == 3:
             raise KeyboardInterrupt
-        return one(task, inputs, pair, size, rule, seed)
+        return one(task, inputs, pair, size, rule, seed, features)
 
     one = grid.one
     monkeypatch.setattr(grid, "one", counted)
