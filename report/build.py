@@ -36,7 +36,9 @@ from rstdp.datasets import DataError
 REPORT, BOOK = ROOT / "report", ROOT / "book"
 KEYS = {"description", "experiments", "chapters", "rerun_chapters"}
 #: results that no experiment makes, and what makes them
-SCRIPTS = {"verify": "verify.py", "benchmark": "benchmark.py", "readout": "readout.py"}
+SCRIPTS = {"verify": ["verify.py", "--dataset", "mnist"], "benchmark": ["benchmark.py", "--dataset", "mnist"],
+           "readout": ["readout.py", "--dataset", "mnist"], "handmade": ["handmade.py"],
+           "task2": ["task2.py", "--preset", "full", "--seeds", "0", "1", "2"]}
 HEAD = """<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 body { margin: 0; }
@@ -162,9 +164,9 @@ def build(preset_name: str, changes: list[str], jobs: int) -> Path:
         datasets.load(preset["chapters"].get("dataset", "digits"))  # downloads it where it is missing
         if os.environ.get("FROM_SCRATCH") == "1":
             recorded.insert(0, recompute(recorded_experiments(), output, jobs))
-            for name, script in SCRIPTS.items():
-                subprocess.run([sys.executable, str(REPORT / script), "--dataset", "mnist", "--out",
-                                str(recorded[0] / name)], check=True)
+            for name, (script, *arguments) in SCRIPTS.items():
+                subprocess.run([sys.executable, str(REPORT / script), *arguments, "--out", str(recorded[0] / name)],
+                               check=True)
     for name in preset["experiments"]:
         chosen = experiments.load(name)
         print(f"training {name}: {len(chosen.runs())} runs", flush=True)

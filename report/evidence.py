@@ -298,20 +298,9 @@ def claims(folders: Sequence[Path]) -> pd.DataFrame:
     rows.append(("2. Place among the networks of figure 2", f"{place} of {len(others('figure 2')) + 1}",
                  f"{rank(final.max())}", f"{rank(student.iloc[-1])}", f"{rank(ours.mean)}, with {ours}" if ours else
                  "needs `best` or `paper`", rank_verdict(ours), "reach"))
-    handmade = [published(PAPER, f"handmade problem, {rule}") for rule in ("R-STDP", "STDP")]
-    rows += [("3a. R-STDP in S2 as well does not help", "no figure", "—", "—", "needs `s2-reward`",
-              "not tested yet", ""),
-             ("3b. First-spike decisions do not compete", "no figure", "—", "—", "needs `first-spike`",
-              "not tested yet", ""),
-             ("4. Handmade problem: share of seeds with the three diagnostic bars, R-STDP against STDP",
-              f"{handmade[0]:.0%} against {handmade[1]:.0%}", "—", "—", "needs `handmade`",
-              "not tested yet", "")]
-    pair = [published(PAPER, f"task 2, {rule}, 10 maps") for rule in ("R-STDP", "STDP")]
-    rows += [("5. Two targets among distractors, 10 maps in S2: R-STDP against STDP",
-              f"{100 * pair[0]:.1f} % against {100 * pair[1]:.1f} %", "—", "—", "needs `task2`",
-              "not tested yet", ""),
-             ("6. S2 features are target-aware under R-STDP only", "figure 5", "—", "—", "needs `task2`",
-              "not tested yet", "")]
+    import evidence_reward  # it needs what is above
+
+    rows += evidence_reward.claims(folders)
     return pd.DataFrame(rows, columns=["claim", "paper", "SpykeTorch", "student", "ours", "verdict", "figure"])
 
 

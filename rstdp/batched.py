@@ -27,9 +27,10 @@ class Batch:
 
     def __init__(self, networks: list[Network], device: str):
         self.networks, self.config, self.device = networks, networks[0].config, torch.device(device)
-        single = {"decision": "map", "update_every": 1, "silent_is_miss": False, "s3_rule": "r-stdp"}
-        if any(getattr(self.config, name) != value for name, value in single.items()):
-            raise ValueError(f"{', '.join(single)} have no batched form at other values; run without a device")
+        single = {"decision": "map", "update_every": 1, "silent_is_miss": False, "s3_rule": "r-stdp", "s2_reward": 0.0}
+        if networks[0].first_spike or any(getattr(self.config, name) != value for name, value in single.items()):
+            raise ValueError(f"{', '.join(single)} have no batched form at other values, nor has a finite "
+                             "s3.threshold; run without a device")
         weights = torch.stack([network.weights["s3"] for network in networks]).to(self.device)
         self.weight = weights.flatten(2)
         self.exact = self.weight.double()

@@ -61,6 +61,7 @@ class Config:
     high: float = 0.8
     batch: int = 1000  #: N, images over which phi_r and phi_p are counted
     s3_rule: str = "r-stdp"  #: how S3 learns: "r-stdp", or by "stdp" without reward, its maps labelled afterwards
+    s2_reward: float = 0.0  #: rates of R-STDP in S2 as a multiple of S3's, while S3 learns; 0: S2 learns by STDP alone
     # An earlier replication's rules, to measure what they cost (`student`):
     decision: str = "map"  #: what gives a winner its class: its "map", or the "index" of (map, row, column) modulo 10
     competition: str = "once"  #: in S1 and S2 a map wins "once" an image, or is "free" to win again
@@ -134,7 +135,7 @@ CHOICES = {"remainder": ("silent", "last"), "dog_scale": ("maximum", "centre"), 
            "competition": ("once", "free"),
            "s3_rule": ("r-stdp", "stdp")}
 #: parameters that the first recorded runs did not have: at SpykeTorch's value they leave the fingerprint as it was
-YOUNGER = ("dog_scale", "s3_rule", "decision", "competition", "update_every", "silent_is_miss")
+YOUNGER = ("dog_scale", "s3_rule", "s2_reward", "decision", "competition", "update_every", "silent_is_miss")
 
 SPYKETORCH = Config(
     name="spyketorch",

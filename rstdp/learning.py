@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from . import competition, kernels, kernels_s3, kernels_stdp, layers, plasticity, student
+from . import competition, kernels, kernels_reward, kernels_s3, kernels_stdp, layers, plasticity, student
 from .competition import Winner
 from .config import Layer
 from .network import SILENT, Network
@@ -81,6 +81,11 @@ def learn_rstdp(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, 
     """
     config, weight = network.config, network.weights["s3"]
     reward, punishment = plasticity.reward_rates(config, *phi)
+    if path == "fast" and network.first_spike:
+        return torch.from_numpy(kernels_reward.learn_first_spike(
+            c2.contiguous().numpy(), labels.numpy(), network.classes(network.positions(c2)).numpy(), weight.numpy(),
+            kernels.maps_last(weight.numpy()), config.s3.threshold, config.s3.padding, config.bins, reward, punishment,
+            *network.bounds(), True))
     if path == "fast":
         return torch.from_numpy(kernels_s3.learn_rstdp(
             c2.contiguous().numpy(), labels.numpy(), network.classes(network.positions(c2)).numpy(), weight.numpy(),
@@ -95,13 +100,39 @@ def learn_rstdp(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, 
         row, column = divmod(position, image.shape[2] + 2 * config.s3.padding - config.s3.window + 1)
         plus, minus = reward if classes[feature, position] == label else punishment
         pre = plasticity.receptive_field(image, row, column, config.s3.window, config.s3.padding, config.bins)
-        weight[feature] = plasticity.stdp(weight[feature], pre, config.bins - 1, plus, minus, *network.bounds(),
+        when = config.bins - 1
+        if network.first_spike:
+            when = int(layers.conv_times(image[None], weight[feature:feature + 1], config.s3.threshold,
+                                         config.s3.padding, config.bins, path)[0, 0, row, column])
+        weight[feature] = plasticity.stdp(weight[feature], pre, when, plus, minus, *network.bounds(),
                                           stabilise=False)
     return torch.tensor(winners, dtype=torch.int64).reshape(-1, 2)
 
 
+def learn_both(network: Network, c1: Tensor, labels: Tensor, phi: tuple[float, float],
+               copies: tuple | None = None) -> Tensor:
+    """Show spike times of C1 (N, C, H, W) once; S2 and S3 both learn by R-STDP (`Config.s2_reward`), on the fast path.
+
+    copies: S2's and S3's weights as `maps_last`, kept up to date here. Returns S3's winners (N, 2). Raises ValueError
+    where the configuration asks for another rule that needs a loop of its own.
+    """
+    config, two, three = network.config, network.config.s2, network.config.s3
+    if network.first_spike or (config.s3_rule, config.update_every, config.competition) != ("r-stdp", 1, "once"):
+        raise ValueError("s2_reward goes with s3_rule r-stdp, an infinite s3.threshold, update_every 1 and "
+                         "competition once only")
+    s2, s3 = network.weights["s2"].numpy(), network.weights["s3"].numpy()
+    fast2, fast3 = copies or (kernels.maps_last(s2), kernels.maps_last(s3))
+    c2 = network.pooled("s2", c1[:1])
+    return torch.from_numpy(kernels_reward.learn_both(
+        c1.contiguous().numpy(), labels.numpy(), network.classes(network.positions(c2)).numpy(), s2, fast2, s3, fast3,
+        (two.threshold, two.padding, two.winners, two.radius, two.pointwise), (two.pool, two.stride, two.ceil),
+        three.padding, config.bins, *plasticity.reward_rates(config, *phi), config.s2_reward, *network.bounds()))
+
+
 def accuracy(network: Network, c2: Tensor, labels: Tensor, path: str = "fast") -> tuple[float, float]:
-    """Share of right decisions and share of silent ones, given the spike times of C2."""
+    """Share of right decisions and share of silent ones, given the spike times of C2; of C1 where S2 still learns."""
+    if network.config.s2_reward:
+        c2 = network.pooled("s2", c2, path)
     decisions, _ = network.decide(c2, path)
     return float((decisions == labels).double().mean()), float((decisions == SILENT).double().mean())
 
@@ -112,12 +143,17 @@ def rstdp_epoch(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, 
     """One pass over all images in batches of N; phi_r = misses / N and phi_p = hits / N count in the next batch.
 
     Returns the share of right decisions while learning, and phi after the last batch. Where S3 learns without reward,
-    its maps are labelled after the pass, and the share is that of these labels.
+    its maps are labelled after the pass, and the share is that of these labels. Where S2 learns by reward too, `c2` is
+    C1's spike times.
     """
-    found, screening = [], network.screening() if path == "fast" else None
+    found, screening = [], network.screening() if path == "fast" and not network.first_spike else None
+    both = network.config.s2_reward > 0
+    copies = tuple(kernels.maps_last(network.weights[name].numpy()) for name in ("s2", "s3")) if both else None
     for start in range(0, len(c2), network.config.batch):
         batch = slice(start, start + network.config.batch)
-        if network.config.update_every > 1:
+        if both:
+            winners = learn_both(network, c2[batch], labels[batch], phi, copies)
+        elif network.config.update_every > 1:
             winners = student.learn_rstdp(network, c2[batch], labels[batch], phi)
         else:
             winners = learn_rstdp(network, c2[batch], labels[batch], phi, path, screening)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import kernels_s3, layers
+from . import competition, kernels, kernels_reward, kernels_s3, layers
 from .config import Config, Layer
 from .encoding import encode
 from .files import CheckpointError, check_digest, read_npz, write_npz
@@ -62,6 +62,8 @@ class Network:
 
     def class_of(self, winners: Tensor, c2: Tensor) -> Tensor:
         """Winners (N, 2) as (map, position), found on C2 spike times (N, C, H, W) -> decisions (N,), -1 if silent."""
+        if self.config.decision == "map":
+            return torch.where(winners[:, 0] >= 0, self.decision_map[winners[:, 0]], SILENT)
         table = self.classes(self.positions(c2))
         return torch.where(winners[:, 0] >= 0, table[winners[:, 0], winners[:, 1]], SILENT)
 
@@ -116,8 +118,11 @@ class Network:
     def winners(self, c2: Tensor, path: str = "fast", screening: tuple | None = None) -> Tensor:
         """The neuron of S3 with the highest potential, as (map, position) (N, 2) int64; map -1 where all are silent.
 
-        screening: what `screening()` gave for the present weights, where it was called before.
+        Behind a finite threshold it is the first to fire, of equals that of the highest potential. screening: what
+        `screening()` gave for the present weights, where it was called before.
         """
+        if self.first_spike:
+            return self._first_spikes(c2, path)
         if path == "reference":
             potentials = self.potentials(c2, path).flatten(2)
             best = potentials.flatten(1).argmax(1)
@@ -128,6 +133,28 @@ class Network:
             c2.contiguous().numpy(), no_labels, self.classes(self.positions(c2)).numpy(), self.weights["s3"].numpy(),
             *(screening or self.screening()), self.config.s3.padding, self.config.bins, no_change, no_change,
             *self.bounds(), False))
+
+    @property
+    def first_spike(self) -> bool:
+        """Whether S3 has a threshold, so that its first spike decides."""
+        return bool(np.isfinite(self.config.s3.threshold))
+
+    def _first_spikes(self, c2: Tensor, path: str) -> Tensor:
+        spec, bins, weight = self.config.s3, self.config.bins, self.weights["s3"]
+        if path == "reference":
+            found = []
+            for image in c2:
+                times, potentials = layers.step_through(*self.placed(path, image[None], weight), spec.threshold,
+                                                        spec.padding, bins)
+                times = times[0].cpu()
+                at_spike = competition.potential_at_spike(potentials[:, 0].cpu(), times)
+                best = competition.k_winners(times, at_spike, 1, 0, bins)
+                found.append([best[0].feature, best[0].row * times.shape[2] + best[0].column] if best else [SILENT, -1])
+            return torch.tensor(found, dtype=torch.int64).reshape(-1, 2)
+        return torch.from_numpy(kernels_reward.learn_first_spike(
+            c2.contiguous().numpy(), np.zeros(len(c2), dtype=np.int64), self.classes(self.positions(c2)).numpy(),
+            weight.numpy(), kernels.maps_last(weight.numpy()), spec.threshold, spec.padding, bins, (0.0, 0.0),
+            (0.0, 0.0), *self.bounds(), False))
 
     def decide(self, c2: Tensor, path: str = "fast") -> tuple[Tensor, Tensor]:
         """Decisions (N,) int64, -1 where silent, and the winning (map, position) of each image (N, 2)."""

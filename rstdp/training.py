@@ -82,7 +82,10 @@ class Trainer:
         return self.close()
 
     def prepare(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Train S1 and S2 as far as that is left to do; returns C2's spike times of training, validation and test."""
+        """Train S1 and S2 as far as that is left to do; returns C2's spike times of training, validation and test.
+
+        Where S2 goes on learning with S3 (`Config.s2_reward`), those of C1.
+        """
         started = time.perf_counter()
         self.progress.layer = min(self.progress.layer, 2)  # if S3 was done: perhaps there are more epochs now
         self._save()  # a folder that cannot be written is found now, not after the first epoch
@@ -92,10 +95,12 @@ class Trainer:
         train = self._forward("s1", train, "train")
         if self.progress.layer == 1:
             self._learn_layer("s2", train)
-        train = self._forward("s2", train, "train")
-        held_out = [self._forward("s2", self._forward("s1", self._encoded(images, what), what), what)
-                    if len(images) else images
+        held_out = [self._forward("s1", self._encoded(images, what), what) if len(images) else images
                     for images, what in ((self.validation_images, "validation"), (self.data.test_images, "test"))]
+        if not self.config.s2_reward:
+            train = self._forward("s2", train, "train")
+            held_out = [self._forward("s2", times, what) if len(times) else times
+                        for times, what in zip(held_out, ("validation", "test"))]
         self.progress.lower += time.perf_counter() - started
         return train, *held_out
 

@@ -1,0 +1,144 @@
+"""Task 2 (the paper's figures 4 and 5): two target digits among eight distractors, S2 by R-STDP against STDP.
+
+    python report/task2.py --preset quick                 three pairs, two sizes, about a minute
+    python report/task2.py --preset full --seeds 0 1 2    all 45 pairs and 12 sizes, 1,080 runs a seed
+
+Writes report/results/task2/runs.csv, a row a run, after every run, features.npz with a few networks for figure 5, and
+provenance.json. Runs that are in runs.csv are not repeated, so that a killed command goes on when it is given again;
+--set NAME=VALUE changes a parameter of rstdp.task2.Task and asks for another --out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from rstdp import datasets, provenance, task2
+from rstdp.files import write_npz, write_whole
+
+KEYS = ["seed", "pair", "size", "rule"]
+SHOWN = ((0, 1), (4, 9), (3, 5))  #: pairs whose features are kept
+#: maps of S2 in figure 5
+FIGURE5 = 4
+PRESETS = {"quick": (SHOWN, (4, 10)), "full": (task2.PAIRS, task2.SIZES)}
+
+
+def changed(changes: list[str]) -> task2.Task:
+    """The task with NAME=VALUE changes. Raises ValueError for an unknown name or a value of another type."""
+    task = task2.Task()
+    for change in changes:
+        name, equals, value = change.partition("=")
+        if not equals or name not in task._fields:
+            raise ValueError(f"--set takes NAME=VALUE with a name of {', '.join(task._fields)}; got {change!r}")
+        kind = type(getattr(task, name))
+        if kind is bool and value.lower() not in ("true", "false"):
+            raise ValueError(f"{name} is true or false, got {value!r}")
+        task = task._replace(**{name: value.lower() == "true" if kind is bool else kind(value)})
+    return task
+
+
+def one(task: task2.Task, inputs: task2.Encoded, pair: tuple[int, int], size: int, rule: str, seed: int,
+        features: np.ndarray | None) -> dict:
+    """One run as a row with its wall-clock time."""
+    torch.set_num_threads(1)  # the runs share the cores between them
+    started = time.perf_counter()
+    row = task2.outcome(task, inputs, pair, size, rule, seed, features)
+    return {**row, "seconds": round(time.perf_counter() - started, 2)}
+
+
+class Table:
+    """runs.csv and its provenance; refuses a folder that holds runs of other parameters or data."""
+
+    def __init__(self, folder: Path, task: task2.Task, data: datasets.Dataset):
+        self.folder, self.task, self.data, self.began = folder, task, data, time.perf_counter()
+        self.rows, self.sessions = [], []
+        if (folder / "runs.csv").exists():
+            facts = json.loads((folder / "provenance.json").read_text())
+            now = {"parameters": task._asdict(), "data_md5": data.checksum(), "behaviour": provenance.behaviour()}
+            for name, value in now.items():
+                if facts[name] != value:
+                    raise ValueError(f"{folder} holds runs of other {name}; choose another --out")
+            self.rows = pd.read_csv(folder / "runs.csv", dtype={"pair": str}).to_dict("records")
+            self.sessions = facts["sessions"]
+
+    def has(self, pair: tuple[int, int], size: int, rule: str, seed: int) -> bool:
+        key = (seed, f"{pair[0]}{pair[1]}", size, rule)
+        return any(tuple(row[name] for name in KEYS) == key for row in self.rows)
+
+    def save(self, jobs: int) -> None:
+        """Write the table, sorted, whole or not at all, and where it comes from."""
+        table = pd.DataFrame(self.rows).sort_values(KEYS)
+        write_whole(self.folder / "runs.csv", lambda file: file.write(table.to_csv(index=False).encode()))
+        session = {"seconds": round(time.perf_counter() - self.began, 1), "jobs": jobs, "commit": provenance.commit()}
+        facts = provenance.describe(dataset=self.data.name, data_md5=self.data.checksum(),
+                                    parameters=self.task._asdict(), seeds=sorted({row["seed"] for row in self.rows}),
+                                    sessions=[*self.sessions, session])
+        write_whole(self.folder / "provenance.json", lambda file: file.write(json.dumps(facts, indent=1).encode()))
+
+
+def keep_features(path: Path, task: task2.Task, inputs: task2.Encoded, pairs, seed: int) -> None:
+    """S1's weights, and S2's of both rules for a few pairs with few maps, as float16: they are for pictures."""
+    kept = {f"{rule} {pair[0]}{pair[1]}": task2.learn(task, inputs, pair, FIGURE5, rule, seed).s2.astype(np.float16)
+            for pair in SHOWN if pair in pairs for rule in task2.RULES}
+    write_npz(path, compressed=True, s1=inputs.s1.numpy(), **kept)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what is left of the grid and print the mean accuracies."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", default="quick", choices=PRESETS)
+    parser.add_argument("--dataset", default="mnist", choices=datasets.DATASETS)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of first weights (default: 0)")
+    parser.add_argument("--pairs", nargs="+", metavar="AB", help="only these, for example 01 49")
+    parser.add_argument("--sizes", type=int, nargs="+", help="only these numbers of maps in S2")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
+                        help="change a parameter of the task; may be repeated")
+    parser.add_argument("--jobs", type=int, default=-1, help="runs at a time (default: one a core)")
+    parser.add_argument("--out", type=Path, default=ROOT / "report" / "results" / "task2")
+    options = parser.parse_args(arguments)
+    pairs, sizes = PRESETS[options.preset]
+    pairs = [(int(pair[0]), int(pair[1])) for pair in options.pairs] if options.pairs else pairs
+    try:
+        task, data = changed(options.changes), datasets.load(options.dataset)
+        table = Table(options.out, task, data)
+    except (ValueError, datasets.DataError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    grid = [(pair, size, rule) for pair in pairs for size in options.sizes or sizes for rule in task2.RULES]
+    for seed in options.seeds:
+        left = [key for key in grid if not table.has(*key, seed)]
+        if not left:
+            continue
+        inputs = task2.encoded(task, seed, data)
+        if seed == options.seeds[0] and not (options.out / "features.npz").exists():
+            keep_features(options.out / "features.npz", task, inputs, pairs, seed)
+        features = {}  # S2 after STDP, which does not depend on the pair
+        if not task.together:
+            wanted = sorted({size for _, size, rule in left if rule == "stdp"})
+            features = dict(zip(wanted, Parallel(n_jobs=options.jobs)(
+                delayed(task2.stdp_features)(task, inputs, size, seed) for size in wanted)))
+        done = Parallel(n_jobs=options.jobs, return_as="generator_unordered")(
+            delayed(one)(task, inputs, pair, size, rule, seed, features.get(size) if rule == "stdp" else None)
+            for pair, size, rule in left)
+        for row in tqdm(done, total=len(left), desc=f"seed {seed}", unit="run"):
+            table.rows.append(row)
+            table.save(options.jobs)
+    shown = pd.DataFrame(table.rows).groupby(["size", "rule"]).accuracy.agg(["mean", "count"]).unstack()
+    print(shown.to_string())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,237 @@
+"""Task 2 of the paper (figures 4 and 5): two target digits among eight distractors, S2 by STDP or R-STDP. Chapter: 10.
+
+Pixels -> S1 (10 maps) -> C1 -> S2 (x maps that see the whole digit) -> C2, one spike a map -> S3, one neuron a target.
+The first neuron of S3 to fire decides. A decision on a target is rewarded or punished; distractors get a neutral
+signal. S3 always learns by R-STDP; S2 by R-STDP together with it, or by STDP from every image. What the paper leaves
+open is a field of `Task`.
+
+S1's output is the same for all pairs, sizes and rules of a seed and computed once (`encoded`). Then one image costs
+one pass over the spikes of C1 until S3 has decided, compiled in `kernels_task2`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from . import layers
+from .config import SPYKETORCH, Config, Layer
+from .datasets import Dataset
+from .encoding import intensity_to_latency
+from .kernels_task2 import first_maps, inhibited, show, unpadded
+from .learning import learn_stdp
+from .network import Network
+from .plasticity import DoublingRate
+
+SIZES = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 30, 40)  #: maps of S2 in figure 4
+PAIRS = tuple((a, b) for a in range(10) for b in range(a + 1, 10))
+RULES = ("r-stdp", "stdp")  #: how S2 learns
+SILENT = -1
+PADDING = 7  #: around C1 before S2, so that S2 has 14x14 neurons as C2 pools them
+NOTHING = ((0.0, 0.0), (0.0, 0.0))  #: rates of reward and punishment where nothing is learned
+
+
+class Task(NamedTuple):
+    """The parameters of task 2: those that the paper states, and named choices where it states nothing."""
+
+    coding: str = "rank"  #: pixels become latencies by "rank", in equally full bins, or by "intensity", linearly
+    dark: int = 0  #: pixels up to this grey value stay silent
+    bins: int = 30  #: time steps
+    threshold1: float = 5.0  #: of S1, S2, S3; strictly above fires
+    threshold2: float = 40.0
+    threshold3: float = 0.9
+    inhibit1: bool = False  #: pointwise inhibition in S1: only the first map to fire at a position does, as in training
+    inhibit2: bool = False  #: the same in S2
+    mean: float = 0.8  #: first weights of all layers
+    std: float = 0.02
+    doubling: bool = True  #: whether S1's rates double every 500 images, as in task 1
+    images: int = 10000  #: training images, the first of the data set, targets and distractors
+    passes: int = 5  #: times that they are shown where reward counts: then 10,000 of them are about targets
+    stdp_passes: int = 1  #: times that they are shown to S2 for STDP, targets and distractors alike
+    together: bool = False  #: by STDP, S2 learns while S3 does, in `passes`; else S2 learns first
+    batch: int = 100  #: N, images over which hits and misses are counted
+    count_distractors: bool = False  #: whether distractors count in N
+    silent_is_miss: bool = True  #: whether a silent decision about a target counts as a miss
+    adapt: bool = True  #: whether phi_r and phi_p scale the rates or stay at 1
+    s2_plus: float = 0.04  #: a_r+ and a_r- of S2, also the rates of its STDP
+    s2_minus: float = -0.03
+    s2_punish_plus: float = 0.005  #: a_p+ and a_p- of S2; the paper prints a_p- without its sign
+    s2_punish_minus: float = -0.04
+    s3_plus: float = 0.004  #: the same of S3
+    s3_minus: float = -0.003
+    s3_punish_plus: float = 0.0005
+    s3_punish_minus: float = -0.004
+    low: float = 0.0  #: S3's weights lie between them; 0 and 1 with the factor w(1 - w), other bounds are hard
+    high: float = 1.0
+
+
+class Encoded(NamedTuple):
+    """What all runs of a seed share: S1's weights (10, 1, 5, 5), C1's spike times (N, 10, 14, 14) uint8 and labels."""
+
+    s1: Tensor
+    train: np.ndarray
+    train_labels: np.ndarray
+    test: np.ndarray
+    test_labels: np.ndarray
+
+
+def config(task: Task, size: int) -> Config:
+    """The network as a configuration, for its first weights and for S1.
+
+    Windows and paddings follow from each other: C2 pools 14x14, so S2 has 14x14 neurons, so C1 has 14x14 cells (padding
+    2 before S1), and S2's window of 15x15 is padded by 7.
+    """
+    layer = {"winners": 1, "radius": 0, "mean": task.mean, "std": task.std}
+    s1 = Layer(maps=10, window=5, padding=2, threshold=task.threshold1, pool=2, stride=2,
+               double_every=500 if task.doubling else 10**9, **layer)
+    s2 = Layer(maps=size, window=15, padding=PADDING, threshold=task.threshold2, pool=14, stride=14, **layer)
+    s3 = Layer(maps=2, window=1, padding=0, threshold=task.threshold3, pool=1, stride=1, **layer)
+    return dataclasses.replace(SPYKETORCH, name="task2", s1=s1, s2=s2, s3=s3, bins=task.bins, classes=2, low=task.low,
+                               high=task.high)
+
+
+def encode(task: Task, images: Tensor) -> Tensor:
+    """Images (N, 28, 28) uint8 -> spike times (N, 1, 28, 28) uint8, bright pixels early. Raises ValueError."""
+    values = torch.where(images > task.dark, images, 0)[:, None]
+    if task.coding == "rank":
+        return intensity_to_latency(values.float(), task.bins, "last")
+    if task.coding == "intensity":
+        return torch.where(values > 0, (255 - values.int()) * task.bins // 255, task.bins).to(torch.uint8)
+    raise ValueError(f"coding must be 'rank' or 'intensity', got {task.coding!r}")
+
+
+def encoded(task: Task, seed: int, data: Dataset) -> Encoded:
+    """Train S1 by STDP on the training images of `data`, and compute C1's spike times for all its images."""
+    network = Network(config(task, 2), seed, channels=1)
+    train, test = (encode(task, images) for images in (data.train_images[:task.images], data.test_images))
+    learn_stdp(network, "s1", train, DoublingRate.of(network.config.s1))
+    c1_train, c1_test = (pooled(task, network, times) for times in (train, test))
+    return Encoded(network.weights["s1"], c1_train, data.train_labels[:task.images].numpy(), c1_test,
+                   data.test_labels.numpy())
+
+
+def pooled(task: Task, network: Network, times: Tensor) -> np.ndarray:
+    """C1's spike times (N, 10, 14, 14) uint8 from those of the pixels (N, 1, 28, 28)."""
+    if not task.inhibit1:
+        return network.pooled("s1", times).numpy()
+    fast = unpadded(network.weights["s1"].numpy())
+    return torch.cat([layers.pool_first_spike(torch.from_numpy(
+        inhibited(part.contiguous().numpy(), fast, task.threshold1, 2, task.bins)), 2, 2) for part in times.split(500)]
+        ).numpy()
+
+
+class Trained(NamedTuple):
+    """A run: S2's weights (x, 10, 15, 15), S3's (2, x), and the decisions (n,) about the test images of the targets."""
+
+    s2: np.ndarray
+    s3: np.ndarray
+    decisions: np.ndarray
+    targets: np.ndarray
+
+
+def numbers(task: Task) -> tuple:
+    """What `show` needs of a task."""
+    return task.threshold2, task.threshold3, task.low, task.high, task.inhibit2
+
+
+def stdp_features(task: Task, inputs: Encoded, size: int, seed: int) -> np.ndarray:
+    """S2's weights (size, 10, 15, 15) after STDP from all training images: no label, so the same for every pair."""
+    s2 = Network(config(task, size), seed, channels=1).weights["s2"].numpy()
+    nobody, s3, fast = np.full(len(inputs.train), SILENT), np.ones((1, size), dtype=np.float32), unpadded(s2)
+    for _ in range(task.stdp_passes):  # an S3 that decides at once stops every image after S2's first spike
+        show(inputs.train, nobody, s2, fast, s3, NOTHING, NOTHING, (task.s2_plus, task.s2_minus), (True, False),
+             (task.threshold2, 0.0, 0.0, 1.0, task.inhibit2), PADDING, task.bins)
+    return s2
+
+
+def learn(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule: str, seed: int,
+          features: np.ndarray | None = None) -> Trained:
+    """Train S2 and S3 of one network and test it. Raises ValueError for an unknown rule.
+
+    features: what `stdp_features` gave before for this size and seed, to save making it again.
+    """
+    if rule not in RULES:
+        raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
+    network = Network(config(task, size), seed, channels=1)
+    s2, s3 = network.weights["s2"].numpy(), network.weights["s3"].reshape(2, size).numpy().copy()
+    both, plain = rule == "r-stdp" or task.together, (0.0, 0.0)
+    if rule == "stdp" and task.together:
+        plain = (task.s2_plus, task.s2_minus)
+    elif rule == "stdp":
+        s2 = stdp_features(task, inputs, size, seed) if features is None else features.copy()
+    targets, test_targets = (np.select([labels == pair[0], labels == pair[1]], [0, 1], SILENT)
+                             for labels in (inputs.train_labels, inputs.test_labels))
+    phi, fast = (1.0, 1.0), unpadded(s2)
+    for batch in task.passes * batches(task, targets):
+        if plain[0] == 0:  # a neutral signal changes nothing, so these images need not be shown
+            batch = batch[targets[batch] >= 0]
+        rates2, rates3 = (((plus * phi[0], minus * phi[0]), (punish_minus * phi[1], punish_plus * phi[1]))
+                          for plus, minus, punish_plus, punish_minus in (
+                              (task.s2_plus, task.s2_minus, task.s2_punish_plus, task.s2_punish_minus),
+                              (task.s3_plus, task.s3_minus, task.s3_punish_plus, task.s3_punish_minus)))
+        decisions = show(inputs.train[batch], targets[batch], s2, fast, s3, rates2, rates3, plain, (both, True),
+                         numbers(task), PADDING, task.bins)
+        if task.adapt:
+            phi = factors(task, decisions, targets[batch])
+    shown = test_targets >= 0
+    decisions = show(inputs.test[shown], test_targets[shown], s2, fast, s3, NOTHING, NOTHING, (0.0, 0.0),
+                     (False, False), numbers(task), PADDING, task.bins)
+    return Trained(s2, s3, decisions, test_targets[shown])
+
+
+def preferences(task: Task, inputs: Encoded, s2: np.ndarray, images: int = 100) -> np.ndarray:
+    """The digit that each map of S2 answers to most, -1 where it answers to none, from the first test images of each.
+
+    That is the digit for which the map most often wins, that is fires first of all.
+    """
+    wins, fast = np.zeros((len(s2), 10), dtype=int), unpadded(s2)
+    for digit in range(10):
+        shown = inputs.test[inputs.test_labels == digit][:images]
+        found = first_maps(shown, fast, task.threshold2, task.inhibit2, PADDING, task.bins)
+        wins[:, digit] = np.bincount(found[found >= 0], minlength=len(s2))
+    return np.where(wins.any(1), wins.argmax(1), SILENT)
+
+
+def batches(task: Task, targets: np.ndarray) -> list[np.ndarray]:
+    """Indices of the training images (N,) in order, cut after every `batch` images that count in phi's N."""
+    counted = np.ones(len(targets), dtype=bool) if task.count_distractors else targets >= 0
+    ends = np.flatnonzero(counted)[task.batch - 1::task.batch] + 1
+    return [part for part in np.split(np.arange(len(targets)), ends) if len(part)]
+
+
+def factors(task: Task, decisions: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
+    """phi_r = misses / N and phi_p = hits / N after a batch of decisions (n,) about targets and perhaps distractors."""
+    asked = targets >= 0
+    hits = int((decisions == targets)[asked].sum())
+    misses = int((asked if task.silent_is_miss else asked & (decisions >= 0)).sum()) - hits
+    return misses / task.batch, hits / task.batch
+
+
+def outcome(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule: str, seed: int,
+            features: np.ndarray | None = None) -> dict:
+    """One run as a row: accuracy on the first 100 test images of each target, as in the paper, and on all of them.
+
+    `aware`: the share of S2's winning maps that prefer one of the two targets among the ten digits.
+    """
+    run = learn(task, inputs, pair, size, rule, seed, features)
+    first = np.concatenate([np.flatnonzero(run.targets == target)[:100] for target in (0, 1)])
+    right, preferred = run.decisions == run.targets, preferences(task, inputs, run.s2)
+    return {"pair": f"{pair[0]}{pair[1]}", "size": size, "rule": rule, "seed": seed,
+            "accuracy": round(float(right[first].mean()), 4), "accuracy_all": round(float(right.mean()), 4),
+            "silent": round(float((run.decisions[first] == SILENT).mean()), 4),
+            "aware": round(float(np.isin(preferred, pair).sum() / max(1, (preferred != SILENT).sum())), 4)}
+
+
+def reconstruct(s1: Tensor, s2: np.ndarray) -> Tensor:
+    """What S2's maps look for, as pictures (x, 34, 34) float32: the sum over S1's maps of weight times S1's picture.
+
+    As `figures.reconstruct`, for pixels as input: C1 repeats a spike from anywhere in its 2x2 window, so S1's pictures
+    are averaged over it.
+    """
+    pictures = F.conv_transpose2d(s1, torch.full((1, 1, 2, 2), 0.25))
+    return F.conv_transpose2d(torch.as_tensor(s2, dtype=torch.float32), pictures, stride=2)[:, 0]

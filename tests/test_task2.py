@@ -1,0 +1,183 @@
+"""Task 2: the compiled passes against dense convolutions step by step, the rules by hand, and the resumable grid."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+
+from rstdp import competition, layers, plasticity, task2
+from rstdp.config import SPYKETORCH
+from rstdp.network import Network
+from rstdp.task2 import NOTHING, SILENT, Task
+
+REPORT = Path(__file__).parent.parent / "report"
+TASK = Task(bins=6, threshold2=36.0, threshold3=0.9, low=0.0, high=1.0)
+NUMBERS = (TASK.threshold2, TASK.threshold3, TASK.low, TASK.high)
+
+
+@pytest.fixture()
+def c1():
+    rng = np.random.default_rng(0)
+    times = np.where(rng.random((24, 3, 8, 8)) < 0.4, rng.integers(0, 6, (24, 3, 8, 8)), 6).astype(np.uint8)
+    times[7] = 6  # silent
+    return times
+
+
+@pytest.fixture()
+def weights():
+    rng = np.random.default_rng(1)
+    s2 = np.clip(rng.normal(0.5, 0.2, (5, 3, 9, 9)), 0, 1).astype(np.float32)
+    return s2, rng.uniform(0.2, 0.8, (2, 5)).astype(np.float32)
+
+
+def slow(times, s2, s3, inhibit):
+    """One image by dense convolutions: (decision, its time, winner of S2, its time, C2's times up to the decision)."""
+    potential = torch.stack([F.conv2d(torch.from_numpy(times <= t).double()[None], torch.from_numpy(s2).double(),
+                                      padding=4)[0] for t in range(TASK.bins)])
+    fired = TASK.bins - (potential > TASK.threshold2).sum(0)
+    at_spike = competition.potential_at_spike(potential, fired)
+    best = competition.k_winners(fired, at_spike, 1, 0, TASK.bins)
+    if inhibit:
+        fired = competition.pointwise_inhibition(fired, at_spike, TASK.bins)
+    c2 = fired.amin((1, 2)).numpy()
+    for t in range(TASK.bins):
+        total = (s3.astype(float) * (c2 <= t)).sum(1)
+        if total.max() > TASK.threshold3:
+            return int(total.argmax()), t, best[0], np.where(c2 <= t, c2, TASK.bins)
+    return SILENT, TASK.bins, best[0] if best else None, c2
+
+
+@pytest.mark.parametrize("inhibit", [False, True])
+@pytest.mark.parametrize("rule", task2.RULES)
+def test_decisions_and_learning_are_those_of_the_slow_rules(c1, weights, inhibit, rule):
+    (s2, s3), targets = weights, np.random.default_rng(2).integers(-1, 2, len(c1))
+    mine2, mine3, fast = s2.copy(), s3.copy(), task2.unpadded(s2)
+    rates2, rates3 = ((0.4, -0.3), (-0.4, 0.05)), ((0.04, -0.03), (-0.04, 0.005))
+    plain = (0.4, -0.3) if rule == "stdp" else (0.0, 0.0)
+    decisions = task2.show(c1, targets, mine2, fast, mine3, rates2, rates3, plain, (True, True), (*NUMBERS, inhibit), 4,
+                           TASK.bins)
+    seen, partial = set(), 0
+    for image, target, found in zip(c1, targets, decisions):
+        decision, decided, winner, c2 = slow(image, s2, s3, inhibit)
+        assert decision == found
+        outcome = 0 if decision == target else 1
+        signal = target >= 0 and decision >= 0
+        seen.add((decision, target))
+        partial += 0 < (c2 < TASK.bins).sum() < len(c2)
+        if winner and (signal or rule == "stdp"):
+            pre = plasticity.receptive_field(torch.from_numpy(image), winner.row, winner.column, 9, 4, TASK.bins)
+            rates = plain if rule == "stdp" else rates2[outcome]
+            s2[winner.feature] = plasticity.stdp(torch.from_numpy(s2[winner.feature]), pre, winner.time, *rates).numpy()
+        if signal:
+            s3[decision] = plasticity.stdp(torch.from_numpy(s3[decision]), torch.from_numpy(c2), decided,
+                                           *rates3[outcome]).numpy()
+    assert np.allclose(mine2, s2, atol=1e-7) and np.allclose(mine3, s3, atol=1e-7)
+    assert np.array_equal(fast, task2.unpadded(mine2))
+    assert len(seen) >= 5 and partial >= 8  # hits, misses, distractors; and not all maps had fired
+
+
+def test_hard_bounds_leave_out_the_factor(c1, weights):
+    s2, s3 = weights
+    before, fast = s3.copy(), task2.unpadded(s2)
+    decision, _, _, c2 = slow(c1[1], s2, s3, False)
+    assert decision >= 0 and 0 < (c2 < TASK.bins).sum() < len(c2)
+    task2.show(c1[1:2], np.array([decision]), s2, fast, s3, NOTHING, ((0.9, -0.9), (0.0, 0.0)), (0.0, 0.0),
+               (False, True), (TASK.threshold2, TASK.threshold3, 0.2, 0.8, False), 4, TASK.bins)
+    assert np.array_equal(s3[decision], np.where(c2 < TASK.bins, np.float32(0.8), np.float32(0.2)))
+    assert np.array_equal(s3[1 - decision], before[1 - decision])
+
+
+def test_without_learning_nothing_changes(c1, weights):
+    s2, s3 = weights
+    before = s2.copy(), s3.copy()
+    task2.show(c1, np.zeros(len(c1), int), s2, task2.unpadded(s2), s3, NOTHING, NOTHING, (0.4, -0.3), (False, False),
+               (*NUMBERS, False), 4, TASK.bins)
+    assert np.array_equal(s2, before[0]) and np.array_equal(s3, before[1])
+
+
+def test_pointwise_inhibition_in_s1_is_that_of_the_reference_path():
+    rng = np.random.default_rng(5)
+    times = torch.from_numpy(rng.integers(0, 7, (4, 1, 12, 12)).astype(np.uint8))
+    weight = torch.from_numpy(np.clip(rng.normal(0.7, 0.2, (6, 1, 5, 5)), 0, 1).astype(np.float32))
+    found = task2.inhibited(times.numpy(), task2.unpadded(weight.numpy()), 5.0, 2, 6)
+    for image, mine in zip(times, found):
+        fired, potential = layers.step_through(image[None], weight, 5.0, 2, 6)
+        at_spike = competition.potential_at_spike(potential[:, 0], fired[0])
+        assert np.array_equal(mine, competition.pointwise_inhibition(fired[0], at_spike, 6).numpy())
+    assert ((found < 6).sum(1) <= 1).all() and (found < 6).any()
+
+
+def test_layers_have_the_sizes_of_the_paper():
+    network = Network(task2.config(Task(), 12), 0, channels=1)
+    assert [tuple(network.weights[name].shape) for name in ("s1", "s2", "s3")] == [
+        (10, 1, 5, 5), (12, 10, 15, 15), (2, 12, 1, 1)]
+    times = task2.encode(Task(), torch.randint(0, 256, (2, 28, 28), dtype=torch.uint8))
+    c1 = network.pooled("s1", times)
+    assert c1.shape[1:] == (10, 14, 14) and network.spike_times("s2", c1).shape[2:] == (14, 14)
+    assert network.pooled("s2", c1).shape[2:] == (1, 1)
+    for size in (4, 40):  # S1 starts alike for all sizes of a seed
+        assert torch.equal(Network(task2.config(Task(), size), 0, channels=1).weights["s1"], network.weights["s1"])
+    assert SPYKETORCH.bins == 15 and network.config.bins == Task().bins
+
+
+def test_bright_pixels_fire_first_and_black_ones_never():
+    image = torch.tensor([[[0, 255], [128, 1]]], dtype=torch.uint8)
+    assert task2.encode(Task(bins=15), image).flatten().tolist() == [15, 0, 1, 2]
+    assert task2.encode(Task(bins=15, coding="intensity"), image).flatten().tolist() == [15, 0, 7, 14]
+    assert task2.encode(Task(bins=15, dark=128), image).flatten().tolist() == [15, 0, 15, 15]
+    with pytest.raises(ValueError, match="'rank' or 'intensity'"):
+        task2.encode(Task(coding="loud"), image)
+
+
+def test_batches_end_with_the_nth_image_that_counts():
+    targets = np.array([0, -1, 1, 1, -1, 0, 0])
+    assert [part.tolist() for part in task2.batches(Task(batch=2), targets)] == [[0, 1, 2], [3, 4, 5], [6]]
+    counted = task2.batches(Task(batch=3, count_distractors=True), targets)
+    assert [part.tolist() for part in counted] == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_silence_counts_as_a_miss_only_if_asked_for():
+    decisions, targets = np.array([0, 1, SILENT, 1]), np.array([0, 0, 1, -1])
+    assert task2.factors(Task(batch=4, silent_is_miss=False), decisions, targets) == (0.25, 0.25)
+    assert task2.factors(Task(batch=4), decisions, targets) == (0.5, 0.25)
+
+
+@pytest.fixture(scope="module")
+def grid():
+    spec = importlib.util.spec_from_file_location("report_task2", REPORT / "task2.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_an_interrupted_grid_goes_on_and_refuses_other_parameters(grid, tmp_path, monkeypatch, capsys):
+    command = ["--dataset", "digits", "--pairs", "01", "--sizes", "2", "4", "--jobs", "1", "--set", "images=150",
+               "--set", "passes=1"]
+    assert grid.main([*command, "--out", str(tmp_path / "whole")]) == 0
+    whole, started = pd.read_csv(tmp_path / "whole" / "runs.csv", dtype={"pair": str}), []
+
+    def counted(task, inputs, pair, size, rule, seed, features):
+        started.append((size, rule))
+        if len(started) == 3:
+            raise KeyboardInterrupt
+        return one(task, inputs, pair, size, rule, seed, features)
+
+    one = grid.one
+    monkeypatch.setattr(grid, "one", counted)
+    with pytest.raises(KeyboardInterrupt):
+        grid.main([*command, "--out", str(tmp_path / "killed")])
+    assert len(pd.read_csv(tmp_path / "killed" / "runs.csv")) == 2
+    assert grid.main([*command, "--out", str(tmp_path / "killed")]) == 0
+    assert started == [(2, "r-stdp"), (2, "stdp"), (4, "r-stdp"), (4, "r-stdp"), (4, "stdp")]
+    killed = pd.read_csv(tmp_path / "killed" / "runs.csv", dtype={"pair": str})
+    assert killed.drop(columns="seconds").equals(whole.drop(columns="seconds")) and len(whole) == 4
+    assert len(json.loads((tmp_path / "killed" / "provenance.json").read_text())["sessions"]) == 2
+    assert grid.main([*command, "--set", "batch=7", "--out", str(tmp_path / "killed")]) == 2
+    assert "other parameters" in capsys.readouterr().err
+    assert grid.main(["--set", "bach=7", "--out", str(tmp_path / "x")]) == 2
+    assert "threshold2" in capsys.readouterr().err
