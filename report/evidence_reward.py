@@ -23,7 +23,7 @@ from evidence import (
 )
 from scipy import stats
 
-HANDMADE_COMMAND, TASK2_COMMAND = "the script report/handmade.py", "the script report/task2.py with --preset full"
+HANDMADE_COMMAND, TASK2_COMMAND = "python report/handmade.py", "python report/task2.py --preset full"
 SURE = 0.05  #: widest interval of a share over seeds that a verdict on the handmade problem rests on
 
 
