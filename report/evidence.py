@@ -7,10 +7,10 @@ Results are looked for in several folders, the first that has them counts: repor
 from __future__ import annotations
 
 import functools
+import itertools
 import json
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +159,17 @@ class Result:
         """The weights kept with the results, by "variant-seed"."""
         return {path.stem: Network.load(path) for path in sorted(self.folder.glob("*.npz"))}
 
+    def joined(self, other: Result) -> Result:
+        """These runs and those of `other` with the same configuration, passes and data, but for seeds that are here."""
+        found, held_out = [self.rows], [each.facts["parameters"].get("validation", 0) for each in (self, other)]
+        if self.facts["data_md5"] == other.facts["data_md5"] and held_out[0] == held_out[1]:
+            for variant, again in itertools.product(self.variants, other.variants):
+                if self.config(variant) == other.config(again):
+                    seeds = set(self.rows[self.rows.variant == variant].seed)
+                    rows = other.rows[(other.rows.variant == again) & ~other.rows.seed.isin(seeds)]
+                    found.append(rows.assign(variant=variant))
+        return replace(self, rows=pd.concat(found, ignore_index=True))
+
     def absent(self) -> list[str]:
         """Runs that the experiment names and the files lack, or hold with fewer passes."""
         try:
@@ -218,20 +229,10 @@ def read_table(file: str, folders: Sequence[Path], command: str) -> tuple[pd.Dat
     raise Missing(f"**Missing:** `{file}`. Make it with `{command}`.")
 
 
-def at_hand(dataset: str) -> bool:
-    """Whether a data set can be read without downloading it."""
-    named, kind = Path(os.environ.get("RSTDP_DATA", "")), dataset.partition("/")[0]
-    if kind in ("nmnist", "nmnist-transfer") and not (named / "NMNIST" / "Train").is_dir():
-        return False
-    roots = [named, Path.home() / ".cache" / "rstdp"]
-    return kind in ("digits", "nmnist") or any(
-        (root / "MNIST" / "raw" / "t10k-images-idx3-ubyte").exists() for root in roots)
-
-
 @functools.cache
 def checksum(dataset: str, train: int, test: int) -> str | None:
     """md5 of a data set as it is here now; None where it is not here."""
-    return datasets.load(dataset, train=train, test=test).checksum() if at_hand(dataset) else None
+    return datasets.load(dataset, train=train, test=test).checksum() if datasets.at_hand(dataset) else None
 
 
 def changes(config: Config, base: Config = SPYKETORCH) -> dict[str, tuple]:
@@ -241,15 +242,10 @@ def changes(config: Config, base: Config = SPYKETORCH) -> dict[str, tuple]:
             if value != flat[0][name] and name != "name" and not name.endswith(".epochs")}
 
 
-# --- claims and verdicts ---------------------------------------------------------------------------------------------
-
-RULE = f"""**Reproduced**: at least {ENOUGH} seeds, their mean lies at most {100 * TOLERANCE:g} percentage point below
-the paper's figure, and the upper end of the 95 % interval reaches it. **Partly**: the mean (or the one seed) lies at
-most {100 * TOLERANCE:g} point below. **Not**: it lies further below. **Not tested yet**: there is no result."""
-
+# --- verdicts ---------------------------------------------------------------------------------------------
 
 def verdict(ours: Estimate | None, target: float) -> str:
-    """The verdict on one figure by RULE."""
+    """The verdict on one figure by the rule that `claims.RULE` states."""
     if ours is None:
         return "not tested yet"
     if ours.mean < target - TOLERANCE:
@@ -257,51 +253,24 @@ def verdict(ours: Estimate | None, target: float) -> str:
     return "reproduced" if ours.n >= ENOUGH and ours.high >= target else "partly"
 
 
-def rank(accuracy: float) -> int:
-    """The place among the networks of the paper's figure 2, 1 for the best."""
-    return 1 + int((others("figure 2") > accuracy).sum())
-
-
-def rank_verdict(ours: Estimate | None) -> str:
-    """Reproduced: the whole interval of enough seeds holds the paper's place. Partly: the mean does."""
-    place = rank(published(PAPER, "accuracy"))
-    if ours is None:
-        return "not tested yet"
-    if rank(ours.mean) != place:
-        return "not"
-    return "reproduced" if ours.n >= ENOUGH and rank(ours.low) == rank(ours.high) == place else "partly"
+def load_joined(name: str, folders: Sequence[Path], others: Sequence[str] = ("paper", "best")) -> Result:
+    """`load`, with the runs that other experiments made of the same configuration. Raises Missing."""
+    result = load(name, folders)
+    for other in others:
+        try:
+            result = result.joined(load(other, folders)) if other != name else result
+        except Missing:
+            pass
+    return result
 
 
 def find(name: str, folders: Sequence[Path], variant: str | None = None) -> np.ndarray | None:
-    """Final test accuracies of a variant (by default the first); None where there is no result."""
+    """Final test accuracies of a variant (by default the first) by `load_joined`; None where there is no result."""
     try:
-        result = load(name, folders)
+        result = load_joined(name, folders)
         return result.at(variant or result.variants[0])
     except Missing:
         return None
-
-
-def claims(folders: Sequence[Path]) -> pd.DataFrame:
-    """One row a claim: claim, paper, SpykeTorch, student, ours, verdict, figure. `figure` is an anchor or empty."""
-    target, student = published(PAPER, "accuracy"), curve("student_mnist").test_accuracy
-    final, place = others("final"), rank(published(PAPER, "accuracy"))
-    spyketorch = f"{100 * final.min():.2f} to {100 * final.max():.2f} % (final, {len(final)} runs)"
-    theirs = (f"{100 * target:.1f} %", spyketorch, f"{100 * student.iloc[-1]:.2f} % ({len(student)} passes)")
-    rows, measured = [], {}
-    for label, name, variant in (("1a. Accuracy on MNIST, the paper's parameters", "paper", "paper"),
-                                 ("1b. The same, SpykeTorch's parameters", "paper", "spyketorch"),
-                                 ("1c. The same, the parameters that a validation split chose", "best", None)):
-        values = find(name, folders, variant)
-        ours = measured[label[:2]] = None if values is None else Estimate.of(values)
-        rows.append((label, *theirs, ours or f"needs `{name}`", verdict(ours, target), "curves"))
-    ours = measured["1c"] or measured["1a"] or measured["1b"]
-    rows.append(("2. Place among the networks of figure 2", f"{place} of {len(others('figure 2')) + 1}",
-                 f"{rank(final.max())}", f"{rank(student.iloc[-1])}", f"{rank(ours.mean)}, with {ours}" if ours else
-                 "needs `best` or `paper`", rank_verdict(ours), "reach"))
-    import evidence_reward  # it needs what is above
-
-    rows += evidence_reward.claims(folders)
-    return pd.DataFrame(rows, columns=["claim", "paper", "SpykeTorch", "student", "ours", "verdict", "figure"])
 
 
 # --- effects of single changes ----------------------------------------------------------------------------------------

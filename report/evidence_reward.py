@@ -176,5 +176,5 @@ def aware_verdict(reward: Estimate, plain: Estimate, pairs: int) -> str:
 
 
 def claims(folders: Sequence[Path]) -> list[tuple]:
-    """Rows as `evidence.claims` has them, for claims 3a to 6."""
+    """Rows as `claims.table` has them, for claims 3a to 6."""
     return [*task1_claims(folders), handmade_claim(folders), *task2_claims(folders)]

@@ -88,6 +88,20 @@ def load(name: str = "digits", root: str | os.PathLike | None = None, train: int
     raise ValueError(f"unknown data set {name!r}; known are {', '.join(DATASETS + event_datasets.NAMES)}")
 
 
+def _cache() -> Path:
+    """Where torchvision downloads MNIST to."""
+    return Path.home() / ".cache" / "rstdp"
+
+
+def at_hand(name: str) -> bool:
+    """Whether `load` finds a data set on this machine, without a download."""
+    named, kind = Path(os.environ.get("RSTDP_DATA", "")), name.partition("/")[0]
+    if kind in ("nmnist", "nmnist-transfer") and not (named / "NMNIST" / "Train").is_dir():
+        return False
+    return kind in ("digits", "nmnist") or any(
+        (root / "MNIST" / "raw" / "t10k-images-idx3-ubyte").exists() for root in (named, _cache()))
+
+
 def _digits() -> Dataset:
     """scikit-learn's 8x8 digits, enlarged to 20x20 and centred in 28x28 as MNIST's are."""
     from PIL import Image
@@ -105,7 +119,7 @@ def _digits() -> Dataset:
 def _mnist(root: str | os.PathLike | None) -> Dataset:
     named = os.environ.get("RSTDP_DATA")
     local = root or (named if named and (Path(named) / "MNIST" / "raw").is_dir() else None)
-    folder = Path(local) if local else Path.home() / ".cache" / "rstdp"
+    folder = Path(local) if local else _cache()
     raw = folder / "MNIST" / "raw"
     for split, count in (("train", 60000), ("t10k", 10000)):
         for kind, size in (("images-idx3", 16 + 784 * count), ("labels-idx1", 8 + count)):

@@ -13,13 +13,14 @@ REPORT = Path(__file__).resolve().parent.parent / "report"
 sys.path.insert(0, str(REPORT))
 
 import charts_reward
+import claims
 import evidence
 import evidence_reward
 from evidence import Estimate
 
 
 def row(folder, number):
-    return next(claim for claim in evidence.claims([folder]).itertuples() if claim.claim.startswith(number))
+    return next(claim for claim in claims.table([folder]).itertuples() if claim.claim.startswith(number))
 
 
 def test_shares_have_exact_intervals():

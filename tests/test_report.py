@@ -143,6 +143,19 @@ def test_intervals_are_those_of_scipy():
     assert (apart.low, apart.high) == (pytest.approx(welch.low), pytest.approx(welch.high))
 
 
+def test_runs_of_the_same_configuration_are_joined():
+    rows = pd.DataFrame({"variant": "a", "seed": [0, 0], "epoch": [1, 2], "test_accuracy": [0.5, 0.6]})
+
+    def result(name, seed, **changes):
+        facts = {"data_md5": "x", "parameters": {"variants": {name: {"s3.epochs": 2, **changes}}}}
+        return evidence.Result(name, rows.assign(variant=name, seed=seed), facts, Path())
+
+    first = result("a", 0)
+    assert list(first.joined(result("b", 1)).at("a")) == [0.6, 0.6]
+    for other in (result("b", 0), result("b", 1, bins=30), result("b", 1, **{"s3.epochs": 3})):
+        assert list(first.joined(other).at("a")) == [0.6]
+
+
 def test_main_effects_of_a_factorial():
     true = dict(zip(evidence.SWITCHES, (0.01, 0, -0.02, 0.005, 0, 0, 0.03, 0)))
     names = experiments.load("search").variants
