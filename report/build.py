@@ -35,10 +35,13 @@ from rstdp.datasets import DataError
 
 REPORT, BOOK = ROOT / "report", ROOT / "book"
 KEYS = {"description", "experiments", "chapters", "rerun_chapters"}
-#: results that no experiment makes, and what makes them
+#: results that no experiment makes, and what makes them, in the folder of results
 SCRIPTS = {"verify": ["verify.py", "--dataset", "mnist"], "benchmark": ["benchmark.py", "--dataset", "mnist"],
            "readout": ["readout.py", "--dataset", "mnist"], "handmade": ["handmade.py"],
-           "task2": ["task2.py", "--preset", "full", "--seeds", "0", "1", "2"]}
+           "task2": ["task2.py", "--preset", "full", "--seeds", "0", "1", "2"],
+           "nmnist-simulator": ["nmnist_validation.py"],
+           "nmnist-decisions": ["nmnist_decisions.py", "--networks", "../work/nmnist"],
+           "nmnist-real": ["nmnist_real.py", "--lower", "nmnist/saccades-0.npz", "--seeds", "0", "1", "2"]}
 HEAD = """<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 body { margin: 0; }
@@ -123,11 +126,20 @@ def recorded_experiments() -> list[str]:
 
 def recompute(names: list[str], output: Path, jobs: int) -> Path:
     """Compute experiments anew in `output`; interrupted, it goes on from its own checkpoints."""
+    results = output / "results"
     for name in names:
         chosen = experiments.load(name)
+        if not datasets.at_hand(chosen.dataset):
+            print(f"from scratch, {name}: left out, because {chosen.dataset} is not here", flush=True)
+            continue
         print(f"from scratch, {name}: {len(chosen.runs())} runs", flush=True)
-        experiments.run(chosen, output / "results" / name, output / "work" / name, jobs, again=True)
-    return output / "results"
+        experiments.run(chosen, results / name, output / "work" / name, jobs, again=True)
+    for name, (script, *arguments) in SCRIPTS.items():
+        if name.startswith("nmnist") and not datasets.at_hand("nmnist-transfer"):
+            print(f"from scratch, {name}: left out, because the recordings of N-MNIST are not here", flush=True)
+            continue
+        subprocess.run([sys.executable, str(REPORT / script), *arguments, "--out", name], check=True, cwd=results)
+    return results
 
 
 def run_chapters(preset: dict, output: Path, jobs: int) -> dict[str, float]:
@@ -164,9 +176,6 @@ def build(preset_name: str, changes: list[str], jobs: int) -> Path:
         datasets.load(preset["chapters"].get("dataset", "digits"))  # downloads it where it is missing
         if os.environ.get("FROM_SCRATCH") == "1":
             recorded.insert(0, recompute(recorded_experiments(), output, jobs))
-            for name, (script, *arguments) in SCRIPTS.items():
-                subprocess.run([sys.executable, str(REPORT / script), *arguments, "--out", str(recorded[0] / name)],
-                               check=True)
     for name in preset["experiments"]:
         chosen = experiments.load(name)
         print(f"training {name}: {len(chosen.runs())} runs", flush=True)

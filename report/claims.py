@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import evidence_nmnist
 import evidence_reward
 import pandas as pd
 from evidence import ENOUGH, PAPER, TOLERANCE, Estimate, curve, find, others, published, verdict
@@ -46,5 +47,5 @@ def table(folders: Sequence[Path]) -> pd.DataFrame:
     rows.append(("2. Place among the networks of figure 2", f"{place} of {len(others('figure 2')) + 1}",
                  f"{rank(final.max())}", f"{rank(student.iloc[-1])}", f"{rank(ours.mean)}, with {ours}" if ours else
                  "needs `best` or `paper`", rank_verdict(ours), "reach"))
-    rows += evidence_reward.claims(folders)
+    rows += evidence_reward.claims(folders) + evidence_nmnist.claims(folders)
     return pd.DataFrame(rows, columns=["claim", "paper", "SpykeTorch", "student", "ours", "verdict", "figure"])

@@ -33,6 +33,7 @@ class Share(Estimate):
 
     bottom: float = 0.0
     top: float = 1.0
+    of_what: str = "seeds"
 
     @property
     def low(self) -> float:
@@ -43,13 +44,14 @@ class Share(Estimate):
         return self.top
 
     def __str__(self) -> str:
-        return f"{100 * self.mean:.1f} % ({100 * self.low:.1f} to {100 * self.high:.1f}, {self.n} seeds)"
+        return f"{100 * self.mean:.1f} % ({100 * self.low:.1f} to {100 * self.high:.1f}, {self.n} {self.of_what})"
 
 
-def share(hits: int, n: int) -> Estimate:
-    """A share of `n` independent seeds; low and high are those of Clopper and Pearson, exact also at 0 and 1."""
+def share(hits: int, n: int, of_what: str = "seeds") -> Share:
+    """A share of `n` independent seeds, or of what is said; low and high are those of Clopper and Pearson, exact also
+    at 0 and 1."""
     bounds = stats.binomtest(int(hits), int(n)).proportion_ci(0.95, "exact")
-    return Share(hits / n, float(bounds.high - bounds.low) / 2, int(n), float(bounds.low), float(bounds.high))
+    return Share(hits / n, float(bounds.high - bounds.low) / 2, int(n), float(bounds.low), float(bounds.high), of_what)
 
 
 def handmade(folders: Sequence[Path], what: str = "exact") -> dict[tuple[str, str], Share]:

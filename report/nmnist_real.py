@@ -8,9 +8,9 @@ The recordings are dealt into folds, each of which is tested once by a network t
 - s3-real: S1 and S2 are those of --lower, which learned without labels from simulated recordings of other images;
 - fine-tuned: S3 too is that of --lower, and goes on learning from real recordings.
 
-Writes accuracy.csv (a row for each variant, seed, fold and pass) and provenance.json to report/results/nmnist-real; runs
-that are there already are kept. The folds are dealt anew for each seed. About five minutes a seed on one core for 1,100
-recordings and five folds.
+Writes accuracy.csv (a row for each variant, seed, fold and pass) and provenance.json to report/results/nmnist-real;
+runs that are there already are kept. The folds are dealt anew for each seed. About five minutes a seed on one core for
+1,100 recordings and five folds.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def run(variant: str, lower: Network, data: Dataset, seed: int, epochs: int) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lower", type=Path, required=True, help="weights of a network trained on simulated recordings")
+    parser.add_argument("--lower", type=Path, required=True,
+                        help="weights of a network trained on simulated recordings")
     parser.add_argument("--encoding", default=event_encoding.DEFAULT, help="that the network was trained with")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=VARIANTS, help="default: all")
     parser.add_argument("--folds", type=int, default=5)
@@ -91,7 +92,7 @@ def main() -> None:
         done.to_csv(path, index=False, float_format="%.6g")
         facts = provenance.describe(
             dataset=f"nmnist/{options.encoding}", recordings=len(labels), folds=options.folds,
-            lower=options.lower.as_posix(), configuration=lower.config.digest(),
+            lower="/".join(options.lower.parts[-2:]), configuration=lower.config.digest(),
             numbers=[int(numbers.min()), int(numbers.max())], parameters={**PASSES, "batch": 100})
         (options.out / "provenance.json").write_text(json.dumps(facts, indent=1) + "\n")
 

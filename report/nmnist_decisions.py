@@ -1,0 +1,54 @@
+"""What networks that learned from simulated recordings decide on real ones that the simulator was not fitted to.
+
+    python report/nmnist_decisions.py
+
+Writes decisions.csv (a row for each network and recording: part, number, label, decision, -1 for a silent one) and
+provenance.json to report/results/nmnist-decisions. Seconds for 900 recordings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import pandas as pd
+
+from rstdp import event_datasets, event_encoding, nmnist, provenance
+from rstdp.network import Network
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", type=Path, default=ROOT / "report" / "work" / "nmnist",
+                        help="folder with the checkpoints of the experiment nmnist (default: report/work/nmnist)")
+    parser.add_argument("--encoding", default=event_encoding.DEFAULT, help="that the networks were trained with")
+    parser.add_argument("--out", type=Path, default=ROOT / "report" / "results" / "nmnist-decisions")
+    options = parser.parse_args()
+    files = sorted(options.networks.glob("*/weights.npz"))
+    if not files:
+        parser.error(f"{options.networks} has no trained network; make some with `python -m rstdp experiment nmnist`")
+    networks, found = [Network.load(path) for path in files], []
+    for part in nmnist.FULL:
+        times, labels, numbers = event_datasets.recorded(part, options.encoding)
+        for network in networks:
+            decisions, _ = network.decide(network.features(times))
+            rows = pd.DataFrame({"seed": network.seed, "part": part, "number": numbers, "label": labels,
+                                 "decision": decisions})
+            unseen = rows.number.between(event_datasets.FITTED + 1, event_datasets.REAL) | (part == "Test")
+            found.append(rows[unseen])
+    options.out.mkdir(parents=True, exist_ok=True)
+    table = pd.concat(found).sort_values(["seed", "part", "number"])
+    table.to_csv(options.out / "decisions.csv", index=False)
+    facts = provenance.describe(dataset=f"nmnist/{options.encoding}", configuration=networks[0].config.digest(),
+                                seeds=[network.seed for network in networks])
+    (options.out / "provenance.json").write_text(json.dumps(facts, indent=1) + "\n")
+    print((table.decision == table.label).groupby([table.seed, table.part]).agg(["mean", "size"]))
+
+
+if __name__ == "__main__":
+    main()
