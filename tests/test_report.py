@@ -50,15 +50,35 @@ def test_experiments_are_valid():
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    """A tiny experiment whose numbers the report must show."""
-    folder = tmp_path_factory.mktemp("report")
-    (folder / "tiny.toml").write_text(
+def tiny(tmp_path_factory):
+    """A tiny experiment."""
+    file = tmp_path_factory.mktemp("experiment") / "tiny.toml"
+    file.write_text(
         'description = "Tiny"\ndataset = "digits"\ntrain = 100\ntest = 40\nseeds = [0, 1]\n[variants.mine]\n'
         '"s1.maps" = 10\n"s2.maps" = 20\n"s3.maps" = 200\n"s3.epochs" = 2\n"s1.epochs" = 1\n"s2.epochs" = 1\n')
-    chosen = experiments.load(str(folder / "tiny.toml"))
-    experiments.run(chosen, folder / "results" / "tiny", folder / "work", jobs=1, quiet=True)
+    return experiments.load(str(file))
+
+
+@pytest.fixture(scope="module")
+def results(tiny, tmp_path_factory):
+    """Its results, whose numbers the report must show."""
+    folder = tmp_path_factory.mktemp("report")
+    experiments.run(tiny, folder / "results" / "tiny", folder / "work", jobs=1, quiet=True)
     return folder / "results"
+
+
+def test_from_scratch_computes_what_the_data_allow_and_names_what_it_leaves_out(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(build.experiments, "load", lambda name: tiny)
+    monkeypatch.setattr(build.datasets, "at_hand", lambda name: not name.startswith("nmnist"))
+    monkeypatch.setattr(build, "REPORT", tmp_path)
+    (tmp_path / "script.py").write_text(
+        "import pathlib, sys\nout = pathlib.Path(sys.argv[sys.argv.index('--out') + 1])\nout.mkdir()\n"
+        "(out / 'found.txt').write_text(str(pathlib.Path(sys.argv[1]).exists()))")
+    monkeypatch.setattr(build, "SCRIPTS", {"made": ["script.py", "tiny/accuracy.csv"], "nmnist-made": ["script.py"]})
+    folder = build.recompute(["tiny"], tmp_path / "output", jobs=1)
+    assert len(pd.read_csv(folder / "tiny" / "accuracy.csv")) == 4
+    assert (folder / "made" / "found.txt").read_text() == "True" and not (folder / "nmnist-made").exists()
+    assert "nmnist-made: left out" in capsys.readouterr().out
 
 
 def rendered(tmp_path, results="nothing", recorded="nothing"):
