@@ -161,6 +161,7 @@ def write_html(executed: Path, target: Path) -> None:
                             exclude_output_prompt=True, embed_images=True, mathjax_url="", require_js_url="")
     html, _ = exporter.from_filename(str(executed))
     html = re.sub(r'<meta name="viewport"[^>]*>', "", html).replace("</head>", HEAD + "</head>", 1)
+    html = re.sub(r"<title>.*?</title>", "<title>Replication report</title>", html, count=1)
     html = re.sub(r"<html(?![^>]*lang)", '<html lang="en"', html, count=1)
     html = re.sub(r"<table", '<div class="scroll" role="region" aria-label="table" tabindex="0"><table', html)
     target.write_text(html.replace("</table>", "</table></div>"))

@@ -8,7 +8,22 @@ from pathlib import Path
 import evidence_nmnist
 import evidence_reward
 import pandas as pd
-from evidence import ENOUGH, PAPER, TOLERANCE, Estimate, curve, find, others, published, verdict
+from evidence import (
+    ENOUGH,
+    PAPER,
+    TOLERANCE,
+    Estimate,
+    Missing,
+    curve,
+    find,
+    load,
+    load_joined,
+    others,
+    published,
+    read_table,
+    story,
+    verdict,
+)
 
 RULE = f"""**Reproduced**: at least {ENOUGH} seeds, their mean lies at most {100 * TOLERANCE:g} percentage point below
 the paper's figure, and the upper end of the 95 % interval reaches it. **Partly**: the mean (or the one seed) lies at
@@ -49,3 +64,49 @@ def table(folders: Sequence[Path]) -> pd.DataFrame:
                  "needs `best` or `paper`", rank_verdict(ours), "reach"))
     rows += evidence_reward.claims(folders) + evidence_nmnist.claims(folders)
     return pd.DataFrame(rows, columns=["claim", "paper", "SpykeTorch", "student", "ours", "verdict", "figure"])
+
+
+def _exactness(folders: Sequence[Path]) -> str:
+    rows, facts = read_table("verify/agreement.csv", folders, "python report/verify.py")
+    rows = rows[rows.partner == "SpykeTorch"]
+    return (f"**Exact.** Followed step by step on {facts['images']:,} images, {int(rows.different.sum())} of "
+            f"{int(rows.steps.sum()):,} spike times and winners differ from SpykeTorch's, but for "
+            f"{int(rows.ties.sum())} rounding ties.")
+
+
+def _accuracy(folders: Sequence[Path]) -> str:
+    result, target = load_joined("best", folders), published(PAPER, "accuracy")
+    final, best = (Estimate.of(each(result.variants[0])) for each in (result.at, result.best))
+    where = "above" if final.high < target else "below" if final.low > target else "inside"
+    return (f"**{100 * target:.1f} %.** With the parameters that a validation split chose, the network ends at {final} "
+            f"and reaches {best} at its best epoch. The paper's {100 * target:.1f} % is {where} the interval of the final "
+            f"accuracy; the highest final figure of others with SpykeTorch is {100 * others('final').max():.2f} %.")
+
+
+def _speed(folders: Sequence[Path]) -> str:
+    rows, _ = read_table("benchmark/benchmark.csv", folders, "make benchmark DATASET=mnist")
+    times = rows.set_index("stage").ratio["S3 learning with test"]
+    hours = load("paper", folders).part("spyketorch").groupby("seed").seconds.sum().mean() / 3600
+    return (f"**Fast.** A pass over S3 with its test takes one {times:.0f}th of SpykeTorch's time; S3's passes at the "
+            f"paper's length take {hours:.1f} hours on one core.")
+
+
+def _student(folders: Sequence[Path]) -> str:
+    return "**Why the student replication fell short.** " + story(load("student", folders))
+
+
+def _rest(folders: Sequence[Path]) -> str:
+    rows = table(folders).set_index("claim")
+    named = [f"{claim.partition('.')[0]} {rows.verdict[claim]}" for claim in rows.index if claim[0] in "34567"]
+    return "**Rewards in hidden layers and an event camera.** Claims by number: " + ", ".join(named) + "."
+
+
+def summary(folders: Sequence[Path]) -> list[str]:
+    """What was found, a paragraph each; where a result is missing, the paragraph says so."""
+    found = []
+    for paragraph in (_exactness, _accuracy, _student, _speed, _rest):
+        try:
+            found.append(paragraph(folders))
+        except Missing as missing:
+            found.append(str(missing))
+    return found

@@ -235,6 +235,13 @@ def checksum(dataset: str, train: int, test: int) -> str | None:
     return datasets.load(dataset, train=train, test=test).checksum() if datasets.at_hand(dataset) else None
 
 
+def scripts(names: Sequence[str], folders: Sequence[Path]) -> dict[str, dict]:
+    """Provenance of the results that no experiment made, by name, from the first folder that has them."""
+    paths = {name: next((Path(folder) / name / "provenance.json" for folder in folders
+                         if (Path(folder) / name / "provenance.json").exists()), None) for name in names}
+    return {name: json.loads(path.read_text()) for name, path in paths.items() if path}
+
+
 def changes(config: Config, base: Config = SPYKETORCH) -> dict[str, tuple]:
     """Parameters in which two configurations differ: {dotted name: (base, config)}, without the passes."""
     flat = [pd.json_normalize(one.to_dict()).iloc[0].to_dict() for one in (base, config)]

@@ -74,7 +74,7 @@ def handmade_claim(folders: Sequence[Path]) -> tuple:
     """The row of claim 4."""
     targets = tuple(published(PAPER, f"handmade problem, {rule}") for rule in ("R-STDP", "STDP"))
     label = "4. Handmade problem: share of seeds with the three diagnostic bars, R-STDP against STDP"
-    paper = f"{targets[0]:.0%} against {targets[1]:.0%}"
+    paper = " against ".join(f"{100 * target:.0f} %" for target in targets)
     try:
         found = handmade(folders)
         reward, plain = found["default", "r-stdp"], found["default", "stdp"]
