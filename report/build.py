@@ -44,14 +44,15 @@ SCRIPTS = {"verify": ["verify.py", "--dataset", "mnist"], "benchmark": ["benchma
            "nmnist-real": ["nmnist_real.py", "--lower", "nmnist/saccades-0.npz", "--seeds", "0", "1", "2"]}
 HEAD = """<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
-body { margin: 0; }
-#notebook-container { max-width: 56rem; width: auto; box-sizing: border-box; padding: 0.8rem; box-shadow: none; }
-#notebook, div.cell, div.output_subarea, div.text_cell_render { padding: 0; max-width: 100%; overflow-x: visible; }
+html { font-size: 16px; }
+body { margin: 0; padding: 0; }
+div#notebook-container { max-width: 56rem; width: auto; box-sizing: border-box; padding: 0.8rem; box-shadow: none; }
+div#notebook, div.cell, div.output_subarea, div.text_cell_render { padding: 0; max-width: 100%; overflow-x: visible; }
 .rendered_html { font-size: 1rem; line-height: 1.5; overflow-wrap: break-word; }
 .rendered_html img, .output_png img { max-width: 100%; height: auto; }
 .scroll { overflow-x: auto; margin: 0.8rem 0; }
 .scroll table { margin: 0; font-size: 0.85rem; overflow-wrap: normal; }
-.scroll td { min-width: 4.5rem; vertical-align: top; }
+.scroll td, .scroll th { min-width: 4.5rem; vertical-align: top; text-align: left; }
 .prompt, .anchor-link { display: none; }
 </style>
 """

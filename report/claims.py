@@ -79,8 +79,8 @@ def _accuracy(folders: Sequence[Path]) -> str:
     final, best = (Estimate.of(each(result.variants[0])) for each in (result.at, result.best))
     where = "above" if final.high < target else "below" if final.low > target else "inside"
     return (f"**{100 * target:.1f} %.** With the parameters that a validation split chose, the network ends at {final} "
-            f"and reaches {best} at its best epoch. The paper's {100 * target:.1f} % is {where} the interval of the final "
-            f"accuracy; the highest final figure of others with SpykeTorch is {100 * others('final').max():.2f} %.")
+            f"and reaches {best} at its best epoch. The paper's {100 * target:.1f} % is {where} the interval of the "
+            f"final accuracy; the highest final one of others with SpykeTorch is {100 * others('final').max():.2f} %.")
 
 
 def _speed(folders: Sequence[Path]) -> str:
