@@ -1,0 +1,55 @@
+"""The whole book as one PDF: Sphinx's single page, printed by a headless Chromium. `make pdf` calls this."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = ("--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync",
+         "--disable-component-update", "--no-pdf-header-footer", "--generate-pdf-document-outline",
+         "--virtual-time-budget=120000",  # as long as MathJax may take; the clock skips over waiting
+         "--no-sandbox")  # in containers there is none, and the page is our own
+
+
+def browser() -> str:
+    """The path of a Chromium, or the end of the program with the reason."""
+    named = os.environ.get("CHROMIUM")
+    for name in [named] if named else NAMES:
+        if path := shutil.which(name):
+            return path
+    sys.exit(f"make pdf: {named} cannot be run." if named else
+             "make pdf prints with Chromium or Chrome, and found neither. Install one (on Debian: apt-get install "
+             "chromium), or name it: make pdf CHROMIUM=/path/to/chromium")
+
+
+def inner_links(html: str) -> str:
+    """The page with links between the book's files, which a single page does not have, as links within the page."""
+    return re.sub(r'(<a [^>]*?href=")(\d\d-[\w-]+)\.html"', r'\1#document-book/\2"', html)
+
+
+def main() -> None:
+    """Print the page named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("page", type=Path)
+    parser.add_argument("pdf", type=Path)
+    options = parser.parse_args()
+    program = browser()
+    printed = options.page.with_name("print.html")  # beside the page, because it needs the same files
+    printed.write_text(inner_links(options.page.read_text()))
+    with tempfile.TemporaryDirectory() as profile:
+        done = subprocess.run([program, *FLAGS, f"--user-data-dir={profile}", f"--print-to-pdf={options.pdf.resolve()}",
+                               printed.resolve().as_uri()], capture_output=True, text=True)
+    if done.returncode or not options.pdf.exists():
+        sys.exit(f"make pdf: {program} failed\n{done.stderr[-2000:]}")
+    print(f"open {options.pdf}")
+
+
+if __name__ == "__main__":
+    main()
