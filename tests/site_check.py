@@ -36,14 +36,14 @@ def visit(context: BrowserContext, site: str, name: str, picture: Path | None) -
     page.on("pageerror", lambda error: faults.append(f"error {error}"))
     page.on("response", lambda response: response.ok or response.status == 304
             or faults.append(f"{response.status} for {response.url}"))
-    page.goto(f"{site}/{name}", wait_until="networkidle")
+    page.goto(f"{site}/{name}", wait_until="load")
     page.evaluate("() => window.MathJax?.startup?.promise")
     if picture:
         page.screenshot(path=picture, full_page=True)
     beyond = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
     if beyond > 0:
         faults.append(f"is {beyond} pixels wider than the window")
-    for violation in Axe().run(page).response["violations"]:
+    for violation in Axe().run(page, options={"preload": False}).response["violations"]:
         if violation["impact"] in ("serious", "critical"):
             places = [str(node["target"][-1]) for node in violation["nodes"]]
             faults.append(f"{violation['id']} ({violation['impact']}) at {len(places)} places, {', '.join(places[:3])}")

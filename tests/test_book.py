@@ -158,7 +158,9 @@ def test_links_to_files_lead_somewhere(entry):
 
 def external_links() -> list[str]:
     """All addresses that a reader meets. `pytest --collect-only -k external_links` lists them."""
-    texts = [*map(prose, ENTRIES), (ROOT / "README.md").read_text(), (ROOT / "references.bib").read_text()]
+    sources = (ROOT / "references.bib").read_text()
+    sources += "\n".join(f"https://doi.org/{doi}" for doi in re.findall(r"\bdoi\s*=\s*\{([^}]*)\}", sources))
+    texts = [*map(prose, ENTRIES), (ROOT / "README.md").read_text(), sources]
     found = re.findall(r"https?:(?:[^\s<>()\"`{}]|\([^\s()]*\))+", "\n".join(texts))
     return sorted({link.rstrip(".,;:*") for link in found} - {"http://www.w3.org/2000/svg"})  # a name, not a link
 

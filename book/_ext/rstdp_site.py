@@ -67,6 +67,21 @@ def configure(app, config) -> None:
     options["launch_buttons"] = {**options.get("launch_buttons", {}), "colab_url": "https://colab.research.google.com"}
 
 
+def without_thebe(app, config) -> None:
+    """Silence sphinx-thebe, which Jupyter Book always loads: no page runs a remote kernel, and its script fails."""
+    for listeners in app.events.listeners.values():
+        for listener in [*listeners]:
+            if listener.handler.__module__ == "sphinx_thebe":
+                app.disconnect(listener.id)
+
+
+def accessible(app, pagename, templatename, context, doctree) -> None:
+    """Take back a role that promises list items, which docutils does not write in a bibliography."""
+    if "body" in context:
+        context["body"] = context["body"].replace('<div role="list" class="citation-list">',
+                                                  '<div class="citation-list">')
+
+
 def reference(entry: Mapping) -> tuple[list[str], str, str]:
     """(authors, year, address) of an entry of CITATION.cff; year and address may be empty."""
     authors = [author.get("name") or f"{author['family-names']}, {author['given-names']}"
@@ -93,7 +108,8 @@ def bibtex(entry: Mapping) -> str:
     people = [author if "," in author else f"{{{author}}}" for author in authors]
     fields = {"author": " and ".join(people), "title": f"{{{entry['title']}}}", "journal": entry.get("journal"),
               "volume": entry.get("volume"), "pages": f"{entry['start']}--{entry['end']}" if "start" in entry else "",
-              "version": entry.get("version"), "year": year, "doi": entry.get("doi"), "url": address}
+              "version": entry.get("version"), "year": year, "doi": entry.get("doi"),
+              "url": "" if "doi" in entry else address}
     key = re.match(r"\w+", authors[0] if "," in authors[0] else entry["title"])[0].lower() + year
     kind = "article" if entry["type"] == "article" else "software"
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
@@ -161,6 +177,8 @@ class Versions(Markdown):
 def setup(app) -> dict:
     """Sphinx calls this."""
     app.connect("config-inited", configure)
+    app.connect("config-inited", without_thebe)
+    app.connect("html-page-context", accessible)
     app.add_directive("citation", Citation)
     app.add_directive("versions", Versions)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
