@@ -263,7 +263,7 @@ def test_status_page_names_the_versions_in_use():
 def test_pdf_says_what_it_needs(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CHROMIUM", raising=False)
-    with pytest.raises(SystemExit, match="prints with Chromium or Chrome, and found neither"):
+    with pytest.raises(SystemExit, match="needs Chromium or Chrome, and there is neither"):
         extension("print_book").browser()
 
 

@@ -24,9 +24,9 @@ def browser() -> str:
     for name in [named] if named else NAMES:
         if path := shutil.which(name):
             return path
-    sys.exit(f"make pdf: {named} cannot be run." if named else
-             "make pdf prints with Chromium or Chrome, and found neither. Install one (on Debian: apt-get install "
-             "chromium), or name it: make pdf CHROMIUM=/path/to/chromium")
+    sys.exit(f"CHROMIUM={named} is no program." if named else
+             "This needs Chromium or Chrome, and there is neither. Install one (on Debian: apt-get install chromium), "
+             "or name it: make pdf CHROMIUM=/path/to/chromium")
 
 
 def inner_links(html: str) -> str:
@@ -35,19 +35,21 @@ def inner_links(html: str) -> str:
 
 
 def main() -> None:
-    """Print the page named on the command line."""
+    """Print the page named on the command line; without a page, only say whether there is a browser."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("page", type=Path)
-    parser.add_argument("pdf", type=Path)
+    parser.add_argument("page", type=Path, nargs="?")
+    parser.add_argument("pdf", type=Path, nargs="?")
     options = parser.parse_args()
     program = browser()
+    if options.page is None:
+        return
     printed = options.page.with_name("print.html")  # beside the page, because it needs the same files
     printed.write_text(inner_links(options.page.read_text()))
     with tempfile.TemporaryDirectory() as profile:
         done = subprocess.run([program, *FLAGS, f"--user-data-dir={profile}", f"--print-to-pdf={options.pdf.resolve()}",
                                printed.resolve().as_uri()], capture_output=True, text=True)
     if done.returncode or not options.pdf.exists():
-        sys.exit(f"make pdf: {program} failed\n{done.stderr[-2000:]}")
+        sys.exit(f"{program} failed\n{done.stderr[-2000:]}")
     print(f"open {options.pdf}")
 
 
