@@ -42,7 +42,7 @@ browser: $(VENV)/.ready
 # The second builder finds the chapters as the first has left them, so none runs twice.
 pdf: browser book
 	$(BIN)/jupyter-book build . --builder singlehtml -W -n --keep-going
-	$(BIN)/python book/_ext/print_book.py _build/singlehtml/book/index.html _build/book.pdf
+	$(BIN)/python book/_ext/print_book.py _build/singlehtml _build/book.pdf
 
 site-check: browser book
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check axe-playwright-python==0.1.8 playwright==1.65.2

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_ext")
 from print_book import browser as chromium
 
 WIDTHS, THEMES = (1280, 360), ("light", "dark")
+OPTIONS = {"preload": False, "resultTypes": ["violations"]}  # no second look at style sheets, no lists of what is well
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -52,7 +53,7 @@ def visit(page: Page, site: str, name: str, pictures: Path | None) -> list[str]:
         beyond = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if beyond > 0:
             faults.append(f"{theme}, {width}: {beyond} pixels wider than the window")
-        for violation in Axe().run(page, options={"preload": False}).response["violations"]:
+        for violation in Axe().run(page, options=OPTIONS).response["violations"]:
             if violation["impact"] in ("serious", "critical"):
                 places = [str(node["target"][-1]) for node in violation["nodes"]]
                 faults.append(f"{theme}, {width}: {violation['id']} ({violation['impact']}) at {len(places)} places, "

@@ -267,7 +267,7 @@ def test_pdf_says_what_it_needs(monkeypatch):
         extension("print_book").browser()
 
 
-def test_pdf_has_no_links_between_files():
-    page = '<a class="x" href="04-stdp-edges-without-labels.html" aria-label="S1"> <a href="https://example.org/">'
-    assert extension("print_book").inner_links(page) == page.replace(
-        "04-stdp-edges-without-labels.html", "#document-book/04-stdp-edges-without-labels")
+def test_pdf_has_no_links_between_files_and_nothing_folded():
+    page = '<a class="x" href="04-stdp.html" aria-label="S1"> <a href="https://example.org/a.html"> <details class="y">'
+    assert extension("print_book").for_paper(page) == page.replace("04-stdp.html", "#document-book/04-stdp").replace(
+        "<details", "<details open")

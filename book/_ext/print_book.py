@@ -29,22 +29,23 @@ def browser() -> str:
              "or name it: make pdf CHROMIUM=/path/to/chromium")
 
 
-def inner_links(html: str) -> str:
-    """The page with links between the book's files, which a single page does not have, as links within the page."""
-    return re.sub(r'(<a [^>]*?href=")(\d\d-[\w-]+)\.html"', r'\1#document-book/\2"', html)
+def for_paper(html: str) -> str:
+    """The page with links between the book's files as links within the page, and with all that is folded opened."""
+    html = re.sub(r'(<a [^>]*?href=")(\d\d-[\w-]+)\.html"', r'\1#document-book/\2"', html)
+    return html.replace('href="book/index.html#', 'href="#').replace("<details ", "<details open ")
 
 
 def main() -> None:
-    """Print the page named on the command line; without a page, only say whether there is a browser."""
+    """Print the page that Sphinx has left in a folder; without a folder, only say whether there is a browser."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("page", type=Path, nargs="?")
+    parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("pdf", type=Path, nargs="?")
     options = parser.parse_args()
     program = browser()
-    if options.page is None:
+    if options.folder is None:
         return
-    printed = options.page.with_name("print.html")  # beside the page, because it needs the same files
-    printed.write_text(inner_links(options.page.read_text()))
+    printed = options.folder / "print.html"  # Sphinx writes the page as if it stood here, but into a folder
+    printed.write_text(for_paper((options.folder / "book" / "index.html").read_text()))
     with tempfile.TemporaryDirectory() as profile:
         done = subprocess.run([program, *FLAGS, f"--user-data-dir={profile}", f"--print-to-pdf={options.pdf.resolve()}",
                                printed.resolve().as_uri()], capture_output=True, text=True)

@@ -75,6 +75,14 @@ def without_thebe(app, config) -> None:
                 app.disconnect(listener.id)
 
 
+def readable_times(app, doctree, docname) -> None:
+    """Titles in place of file names, and words in place of pictures, in the table of run times."""
+    words = {name: title.astext() for name, title in app.env.titles.items()} | {"✅": "ran", "❌": "failed"}
+    for table in doctree.findall(nodes.table):
+        for text in [text for text in table.findall(nodes.Text) if text in words]:
+            text.parent.replace(text, nodes.Text(words[text]))
+
+
 def accessible(app, pagename, templatename, context, doctree) -> None:
     """Take back a role that promises list items, which docutils does not write in a bibliography."""
     if "body" in context:
@@ -178,6 +186,7 @@ def setup(app) -> dict:
     """Sphinx calls this."""
     app.connect("config-inited", configure)
     app.connect("config-inited", without_thebe)
+    app.connect("doctree-resolved", readable_times)
     app.connect("html-page-context", accessible)
     app.add_directive("citation", Citation)
     app.add_directive("versions", Versions)
