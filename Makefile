@@ -7,13 +7,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help setup report book test benchmark clean
+.PHONY: help setup report book browser pdf site-check test benchmark clean
 
 help:
 	@echo "make report [PRESET=quick|mnist|full]                   run the chapters and write the replication report"
 	@echo "make report ARGS='--set seed=3'                         the same with another parameter of the chapters"
 	@echo "make report PRESET=full FROM_SCRATCH=1                  the same, every recorded experiment computed anew first"
 	@echo "make book                                               build the site in _build/html"
+	@echo "make pdf                                                print the book to _build/book.pdf; needs Chromium"
+	@echo "make site-check                                         look for barriers and requests in the site; needs Chromium"
 	@echo "make test                                               run the tests (RSTDP_DATA=folder adds those on MNIST)"
 	@echo "make benchmark [DATASET=mnist]                          time every stage, against SpykeTorch where it can be imported"
 	@echo "make clean                                              remove what make made, but for the checkpoints in report/work"
@@ -33,6 +35,18 @@ report: $(VENV)/.ready
 book: $(VENV)/.ready
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@test -f _build/html/book/07-the-whole-network.html && echo "open _build/html/index.html"
+
+browser: $(VENV)/.ready
+	@$(BIN)/python book/_ext/print_book.py
+
+# The second builder finds the chapters as the first has left them, so none runs twice.
+pdf: browser book
+	$(BIN)/jupyter-book build . --builder singlehtml -W -n --keep-going
+	$(BIN)/python book/_ext/print_book.py _build/singlehtml _build/book.pdf
+
+site-check: browser book
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check axe-playwright-python==0.1.8 playwright==1.65.2
+	$(BIN)/python tests/site_check.py $(ARGS)
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest

@@ -85,8 +85,10 @@ def latencies(times, bins: int = BINS, names: Sequence[str] | None = None, colum
     cmap, norm = _time_colours(bins)
     for ax, each in zip(axes, times):
         shown = ax.imshow(np.ma.masked_greater_equal(each, bins), cmap=cmap, norm=norm)
-    bar = fig.colorbar(shown, ax=list(axes), label="spike time (step)", shrink=0.8, pad=0.02)
-    bar.set_ticks(range(0, bins, max(1, bins // 7)))
+    low = fig.get_figheight() < 2  # inches; too low for the label in one line and for seven ticks
+    bar = fig.colorbar(shown, ax=list(axes), label="spike time\n(step)" if low else "spike time (step)", shrink=0.8,
+                       pad=0.02)
+    bar.set_ticks(range(0, bins, max(1, bins // (3 if low else 7))))
     bar.ax.minorticks_off()
     return fig
 

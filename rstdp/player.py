@@ -40,13 +40,14 @@ _PLAYER = """<figure id="NAME" style="background:#fff;color:#222;margin:0;text-a
 <figcaption style="display:flex;gap:.7em;align-items:center;justify-content:center;padding:.3em;flex-wrap:wrap">
 <button type="button" style="width:5.5em;padding:.2em">Pause</button>
 <input type="range" min="0" max="LAST" value="0" aria-label="time step" style="width:40%">
-<output style="min-width:11em;text-align:left;font-variant-numeric:tabular-nums"></output></figcaption>
+<output aria-live="off" style="min-width:11em;text-align:left;font-variant-numeric:tabular-nums"></output></figcaption>
 <script>(() => {
   const root = document.getElementById("NAME"), frames = FRAMES, captions = CAPTIONS;
   const [image, button, slider, text] = ["img", "button", "input", "output"].map(tag => root.querySelector(tag));
+  const label = text.appendChild(new Text());  // changed in place: new nodes would keep the page's own scripts waiting
   let timer = null;
   const show = step => { image.src = "data:image/png;base64," + frames[step]; slider.value = step;
-    text.value = captions[step]; slider.setAttribute("aria-valuetext", captions[step]); };
+    label.data = captions[step]; slider.setAttribute("aria-valuetext", captions[step]); };
   const stop = () => { clearInterval(timer); timer = null; button.textContent = "Play"; };
   const play = () => { timer = setInterval(() => show((+slider.value + 1) % frames.length), MILLISECONDS);
     button.textContent = "Pause"; };

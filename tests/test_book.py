@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import re
 import statistics
 import subprocess
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from urllib.parse import urlsplit
 
 import nbformat
 import pytest
@@ -22,6 +25,17 @@ ENTRIES = [TOC["root"]] + [chapter["file"] for part in TOC["parts"] for chapter 
 PAGES = [entry for entry in ENTRIES if (ROOT / f"{entry}.md").exists()]
 CHAPTERS = [entry for entry in ENTRIES if entry not in PAGES]
 chapters = pytest.mark.parametrize("chapter", CHAPTERS)
+
+
+def extension(name: str) -> ModuleType:
+    """A file of book/_ext, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, BOOK / "_ext" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SITE = extension("rstdp_site")
 
 
 def read(chapter: str) -> nbformat.NotebookNode:
@@ -41,8 +55,8 @@ def prose(entry: str) -> str:
     return re.sub(r"^(`{3,})(?:bash|python|toml)\n.*?^\1$", "", text, flags=re.M | re.S)
 
 
-def test_contents_name_eight_chapters_and_four_pages():
-    assert len(CHAPTERS) == 8 and len(PAGES) == 4
+def test_contents_name_eight_chapters_and_six_pages():
+    assert len(CHAPTERS) == 8 and len(PAGES) == 6
     assert sorted(CHAPTERS) == CHAPTERS == sorted(f"book/{path.stem}" for path in BOOK.glob("*.ipynb"))
 
 
@@ -142,6 +156,24 @@ def test_links_to_files_lead_somewhere(entry):
         assert (folder / f"{target}.ipynb").exists() or (folder / f"{target}.md").exists(), target
 
 
+def external_links() -> list[str]:
+    """All addresses that a reader meets. `pytest --collect-only -k external_links` lists them."""
+    sources = (ROOT / "references.bib").read_text()
+    sources += "\n".join(f"https://doi.org/{doi}" for doi in re.findall(r"\bdoi\s*=\s*\{([^}]*)\}", sources))
+    texts = [*map(prose, ENTRIES), (ROOT / "README.md").read_text(), sources]
+    found = re.findall(r"https?:(?:[^\s<>()\"`{}]|\([^\s()]*\))+", "\n".join(texts))
+    return sorted({link.rstrip(".,;:*") for link in found} - {"http://www.w3.org/2000/svg"})  # a name, not a link
+
+
+@pytest.mark.parametrize("link", external_links())
+def test_external_links_are_well_formed(link):
+    parts = urlsplit(link)
+    assert parts.scheme == "https" and parts.username is None and parts.port is None
+    assert re.fullmatch(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", parts.hostname)
+    rest = parts.path + parts.query + parts.fragment
+    assert re.fullmatch(r"([\w.~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*", rest, re.ASCII)
+
+
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_terms_are_in_the_glossary(entry):
     block = re.search(r"```\{glossary\}\n(.*?)```", (BOOK / "glossary.md").read_text(), re.S)[1]
@@ -194,10 +226,48 @@ def test_configuration_of_the_site():
     ({"GITHUB_REPOSITORY": "a/b", "GITHUB_SERVER_URL": "https://git.example.org"}, None, None),
 ])
 def test_launch_buttons_lead_to_the_repository_or_nowhere(tmp_path, environment, remote, expected):
-    spec = importlib.util.spec_from_file_location("rstdp_site", BOOK / "_ext" / "rstdp_site.py")
-    site = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(site)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     if remote:
         subprocess.run(["git", "-C", str(tmp_path), "remote", "add", "origin", remote], check=True)
-    assert site.repository(environment, tmp_path) == expected
+    assert SITE.repository(environment, tmp_path) == expected
+
+
+@pytest.mark.parametrize("found", [None, ("https://github.com/someone/book", "main")])
+def test_buttons_that_need_a_repository_appear_only_with_one(monkeypatch, found):
+    monkeypatch.setattr(SITE, "repository", lambda environment, folder: found)
+    config = SimpleNamespace(html_theme_options={"repository_url": "", "launch_buttons": {"thebe": False}})
+    SITE.configure(SimpleNamespace(srcdir=ROOT), config)
+    options = config.html_theme_options
+    assert options.get("repository_url") == (found and found[0])
+    for button in ("use_edit_page_button", "use_issues_button", "use_repository_button"):
+        assert options.get(button, False) == bool(found)
+    assert ("colab_url" in options["launch_buttons"]) == bool(found)
+
+
+def test_citation_is_that_of_the_citation_file():
+    cff = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    words, paper = SITE.in_words(cff["references"][0]), SITE.bibtex(cff["references"][0])
+    assert words.startswith("Mozafari, Milad; ") and words.endswith("<https://doi.org/10.1016/j.patcog.2019.05.015>")
+    assert paper.startswith("@article{mozafari2019,\n") and "Masquelier, Timothée}," in paper and "{87--95}" in paper
+    book = SITE.bibtex({**cff, "date-released": "2030-01-02", "repository-code": "https://github.com/someone/book"})
+    assert book.startswith("@software{digits2030,\n") and "{{The contributors of this book}}" in book
+    assert "url = {https://github.com/someone/book}" in book
+    assert "year" not in SITE.bibtex(cff) and "url" not in SITE.bibtex(cff), "nothing is invented"
+
+
+def test_status_page_names_the_versions_in_use():
+    found = dict(SITE.versions("torch==1.0  # not what is installed\nno-such-package==1.0\n"))
+    assert found["torch"] == importlib.metadata.version("torch") and found["no-such-package"] == "not installed"
+
+
+def test_pdf_says_what_it_needs(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    with pytest.raises(SystemExit, match="needs Chromium or Chrome, and there is neither"):
+        extension("print_book").browser()
+
+
+def test_pdf_has_no_links_between_files_and_nothing_folded():
+    page = '<a class="x" href="04-stdp.html" aria-label="S1"> <a href="https://example.org/a.html"> <details class="y">'
+    assert extension("print_book").for_paper(page) == page.replace("04-stdp.html", "#document-book/04-stdp").replace(
+        "<details", "<details open")

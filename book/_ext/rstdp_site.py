@@ -1,16 +1,25 @@
-"""A Sphinx extension: a button that leads to the repository the book is built from.
+"""A Sphinx extension: what the pages say about the repository and the machine the book is built from.
 
-Where the book is built from a GitHub repository, each page gets a button to it; elsewhere it gets none, because there
-is nothing that the button could open.
+Where the book is built from a GitHub repository, each page gets buttons to it, and each chapter one to Colab; elsewhere
+they get none, because there is nothing that the buttons could open. The directive `citation` shows an entry of
+CITATION.cff, and `versions` the packages in use.
 """
 
 from __future__ import annotations
 
+import datetime
 import os
+import platform
 import re
 import subprocess
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
+
+import yaml
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.util.docutils import SphinxDirective
 
 REMOTE = re.compile(r"(?:https?://(?:[^/@]*@)?|ssh://git@|git@)github\.com(?::\d+)?[:/]"
                     r"([\w.-]+)/([\w.-]+?)(?:\.git)?/?$")
@@ -53,9 +62,132 @@ def configure(app, config) -> None:
         return
     options["repository_url"], options["repository_branch"] = found
     options["path_to_docs"] = ""
-    options["use_repository_button"] = True
+    for button in ("repository", "edit_page", "issues"):
+        options[f"use_{button}_button"] = True
+    options["launch_buttons"] = {**options.get("launch_buttons", {}), "colab_url": "https://colab.research.google.com"}
+
+
+def without_thebe(app, config) -> None:
+    """Silence sphinx-thebe, which Jupyter Book always loads: no page runs a remote kernel, and its script fails."""
+    for listeners in app.events.listeners.values():
+        for listener in [*listeners]:
+            if listener.handler.__module__ == "sphinx_thebe":
+                app.disconnect(listener.id)
+
+
+def readable_times(app, doctree, docname) -> None:
+    """Titles in place of file names, and words in place of pictures, in the table of run times."""
+    words = {name: title.astext() for name, title in app.env.titles.items()} | {"✅": "ran", "❌": "failed"}
+    for table in doctree.findall(nodes.table):
+        for text in [text for text in table.findall(nodes.Text) if text in words]:
+            text.parent.replace(text, nodes.Text(words[text]))
+
+
+def accessible(app, pagename, templatename, context, doctree) -> None:
+    """Take back a role that promises list items, which docutils does not write in a bibliography."""
+    if "body" in context:
+        context["body"] = context["body"].replace('<div role="list" class="citation-list">',
+                                                  '<div class="citation-list">')
+
+
+def reference(entry: Mapping) -> tuple[list[str], str, str]:
+    """(authors, year, address) of an entry of CITATION.cff; year and address may be empty."""
+    authors = [author.get("name") or f"{author['family-names']}, {author['given-names']}"
+               for author in entry["authors"]]
+    year = str(entry.get("year") or entry.get("date-released", ""))[:4]
+    doi = entry.get("doi")
+    return authors, year, f"https://doi.org/{doi}" if doi else entry.get("repository-code", "")
+
+
+def in_words(entry: Mapping) -> str:
+    """The reference as a line of Markdown."""
+    authors, year, address = reference(entry)
+    parts = ["; ".join(authors) + (f" ({year})" if year else ""), f"*{entry['title']}*"]
+    if "journal" in entry:
+        parts.append(f"{entry['journal']} {entry['volume']}, {entry['start']}–{entry['end']}")
+    if "version" in entry:
+        parts.append(f"Version {entry['version']}")
+    return ". ".join(part.rstrip(".") for part in parts) + "." + (f" <{address}>" if address else "")
+
+
+def bibtex(entry: Mapping) -> str:
+    """The reference for BibTeX. A group's name is put in braces twice, so that it is not taken for a person's."""
+    authors, year, address = reference(entry)
+    people = [author if "," in author else f"{{{author}}}" for author in authors]
+    fields = {"author": " and ".join(people), "title": f"{{{entry['title']}}}", "journal": entry.get("journal"),
+              "volume": entry.get("volume"), "pages": f"{entry['start']}--{entry['end']}" if "start" in entry else "",
+              "version": entry.get("version"), "year": year, "doi": entry.get("doi"),
+              "url": "" if "doi" in entry else address}
+    key = re.match(r"\w+", authors[0] if "," in authors[0] else entry["title"])[0].lower() + year
+    kind = "article" if entry["type"] == "article" else "software"
+    lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
+    return "\n".join([f"@{kind}{{{key},", *lines, "}"])
+
+
+def versions(requirements: str) -> list[tuple[str, str]]:
+    """(name, installed version) of Python and of the packages that a requirements file names."""
+    names = re.findall(r"^([\w.-]+)==", requirements, re.M)
+    found = [("Python", platform.python_version())]
+    for name in sorted(names, key=str.lower):
+        try:
+            found.append((name, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            found.append((name, "not installed"))
+    return found
+
+
+class Markdown(SphinxDirective):
+    """A directive that writes a piece of a page's Markdown, anew in every build."""
+
+    def lines(self) -> list[str]:
+        """The Markdown."""
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_reread()
+        part = nodes.Element()
+        self.state.nested_parse(StringList(self.lines(), self.env.docname), self.content_offset, part)
+        return part.children
+
+
+class Citation(Markdown):
+    """How to cite the `book` or the `paper`, from CITATION.cff, in words and for BibTeX."""
+
+    required_arguments = 1
+
+    def lines(self) -> list[str]:
+        folder = Path(self.env.app.srcdir)
+        entry = yaml.safe_load((folder / "CITATION.cff").read_text())
+        if self.arguments[0] == "paper":
+            entry = entry["references"][0]
+        else:
+            found = repository(os.environ, folder)
+            entry.setdefault("date-released", git(folder, "log", "-1", "--format=%cs"))
+            if found:
+                entry.setdefault("repository-code", found[0])
+        return [in_words(entry), "", "```bibtex", *bibtex(entry).splitlines(), "```"]
+
+
+class Versions(Markdown):
+    """When, where and from which commit the book was built, and with which packages."""
+
+    def lines(self) -> list[str]:
+        folder = Path(self.env.app.srcdir)
+        commit = git(folder, "rev-parse", "--short", "HEAD")
+        changed = " with changes" if git(folder, "status", "--porcelain") else ""
+        today = datetime.datetime.now(datetime.UTC).date()
+        text = f"Built on {today}, on {platform.system()} ({platform.machine()}) with {os.cpu_count()} cores"
+        table = [f"| {name} | {version} |" for name, version in versions((folder / "requirements.txt").read_text())]
+        return [text + (f", from commit `{commit}`{changed}." if commit else "."), "",
+                "| Package | Version |", "|---|---|", *table]
 
 
 def setup(app) -> dict:
+    """Sphinx calls this."""
     app.connect("config-inited", configure)
+    app.connect("config-inited", without_thebe)
+    app.connect("doctree-resolved", readable_times)
+    app.connect("html-page-context", accessible)
+    app.add_directive("citation", Citation)
+    app.add_directive("versions", Versions)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
