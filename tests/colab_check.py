@@ -45,8 +45,8 @@ def run(chapter: Path, python: Path, folder: Path, source: str) -> float:
     copy.parent.mkdir()
     copy.write_text(chapter.read_text())
     started = time.perf_counter()
-    call(python.with_name("jupyter-execute"), "--inplace", "--timeout=600", copy.name, cwd=copy.parent,
-         RSTDP_SOURCE=source)
+    call(python.with_name("jupyter-execute"), "--inplace", "--timeout=600", "--startup_timeout=300", copy.name,
+         cwd=copy.parent, RSTDP_SOURCE=source)
     first = next(cell for cell in json.loads(copy.read_text())["cells"] if cell["cell_type"] == "code")
     assert not first["outputs"], f"the first cell is not quiet: {first['outputs']}"
     return time.perf_counter() - started
