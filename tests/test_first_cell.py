@@ -17,6 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "book").glob("[0-9]*.ipynb")) + sorted((ROOT / "book" / "drafts").glob("[0-9]*.ipynb"))
+PACKAGE, FOLDER = types.SimpleNamespace(origin="__init__.py"), types.SimpleNamespace(origin=None)
 HERE = "https://github.com/someone/book"
 
 
@@ -62,7 +63,7 @@ def test_every_chapter_begins_with_the_same_cell_and_names_no_owner(notebook):
 def test_in_a_checkout_it_installs_and_prints_nothing(pip, monkeypatch, capsys):
     monkeypatch.chdir(ROOT / "book")
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: sys.path[0] == ".." or None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: PACKAGE if sys.path[0] == ".." else None)
     execute()
     assert pip.asked is None and capsys.readouterr() == ("", "")
 
@@ -70,6 +71,12 @@ def test_in_a_checkout_it_installs_and_prints_nothing(pip, monkeypatch, capsys):
 def test_it_installs_from_where_it_was_published(pip):
     execute(f"{HERE}@abc")
     assert f"git+{HERE}@abc" in pip.asked
+
+
+def test_a_folder_that_happens_to_have_the_name_is_not_taken_for_the_package(pip, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: FOLDER)
+    execute(HERE)
+    assert f"git+{HERE}" in pip.asked
 
 
 def test_rstdp_source_comes_first(pip, monkeypatch):
