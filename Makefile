@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help setup report book browser pdf site-check test benchmark clean
+.PHONY: help setup report book browser pdf site-check test check colab-check benchmark clean
 
 help:
 	@echo "make report [PRESET=quick|mnist|full]                   run the chapters and write the replication report"
@@ -17,6 +17,8 @@ help:
 	@echo "make pdf                                                print the book to _build/book.pdf; needs Chromium"
 	@echo "make site-check                                         look for barriers and requests in the site; needs Chromium"
 	@echo "make test                                               run the tests (RSTDP_DATA=folder adds those on MNIST)"
+	@echo "make check                                              style (ruff) and types (mypy)"
+	@echo "make colab-check [ARGS='--folder F book/01-*.ipynb']    run every chapter, or some, as Colab would: without the repository"
 	@echo "make benchmark [DATASET=mnist]                          time every stage, against SpykeTorch where it can be imported"
 	@echo "make clean                                              remove what make made, but for the checkpoints in report/work"
 
@@ -51,10 +53,17 @@ site-check: browser book
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest
 
+check: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+colab-check:
+	$(PYTHON) tests/colab_check.py $(ARGS)
+
 benchmark: $(VENV)/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python report/benchmark.py --dataset $(DATASET)
 
 clean:
-	rm -rf $(VENV) _build report/output report/replication-report.html .pytest_cache .hypothesis .ruff_cache
+	rm -rf $(VENV) _build report/output report/replication-report.html .pytest_cache .hypothesis .ruff_cache .mypy_cache
 	find . -name __pycache__ -not -path "./.git/*" -prune -exec rm -rf {} +
 	@if [ -d report/work ]; then echo "kept report/work: checkpoints of runs that took long; remove it by hand"; fi

@@ -26,5 +26,5 @@ def import_torchvision():
     for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
         del sys.modules[name]
     module = importlib.import_module("torchvision")
-    module._schemas = library  # the declarations live as long as the library object
+    vars(module)["_schemas"] = library  # the declarations live as long as the library object
     return module

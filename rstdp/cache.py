@@ -48,6 +48,7 @@ def stored(folder: Path, name: str, parts: Iterable[Tensor], images: int) -> Ten
                     os.posix_fallocate(file.fileno(), 0, unfinished.stat().st_size)
             out[done:done + len(part)] = part.numpy()
             done += len(part)
+        assert out is not None, "there are no images"
         out.flush()
         unfinished.replace(path)
     finally:

@@ -102,10 +102,10 @@ class Config:
                 raise ValueError(f"unknown parameter {name!r}{hint}")
             owner = getattr(config, layer) if layer else config
             value = _convert(name, value, type(getattr(owner, field)))
+            change: dict[str, Any] = {field: value}
             if layer:
-                config = dataclasses.replace(config, **{layer: dataclasses.replace(owner, **{field: value})})
-            else:
-                config = dataclasses.replace(config, **{field: value})
+                change = {layer: dataclasses.replace(owner, **change)}
+            config = dataclasses.replace(config, **change)
         return config
 
 

@@ -111,7 +111,7 @@ def _digits() -> Dataset:
     small = np.round(digits.images * 255 / 16).astype(np.uint8)
     large = np.zeros((len(small), 28, 28), dtype=np.uint8)
     for image, target in zip(small, large):
-        target[4:24, 4:24] = Image.fromarray(image).resize((20, 20), Image.BILINEAR)
+        target[4:24, 4:24] = np.asarray(Image.fromarray(image).resize((20, 20), Image.Resampling.BILINEAR))
     images, labels = torch.from_numpy(large), torch.from_numpy(digits.target.astype(np.int64))
     return Dataset("digits", images[:-DIGITS_TEST], labels[:-DIGITS_TEST], images[-DIGITS_TEST:], labels[-DIGITS_TEST:])
 
@@ -163,9 +163,10 @@ def load_image(path: str | os.PathLike) -> Tensor:
     rows, columns = np.where(pixels > 64)
     digit = Image.fromarray(pixels[rows.min():rows.max() + 1, columns.min():columns.max() + 1].astype(np.uint8))
     scale = 20 / max(digit.size)
-    digit = digit.resize([max(1, round(side * scale)) for side in digit.size], Image.LANCZOS)
+    digit = digit.resize([max(1, round(side * scale)) for side in digit.size], Image.Resampling.LANCZOS)
     canvas, weight = Image.new("L", (28, 28)), np.asarray(digit, dtype=np.float64) + 1e-9
     corner = [round(14 - float(np.average(np.arange(size) + 0.5, weights=weight.sum(axis))))
               for size, axis in ((digit.width, 0), (digit.height, 1))]
-    canvas.paste(digit, tuple(min(max(0, at), 28 - size) for at, size in zip(corner, digit.size)))
+    left, top = (min(max(0, at), 28 - size) for at, size in zip(corner, digit.size))
+    canvas.paste(digit, (left, top))
     return torch.from_numpy(np.asarray(canvas).copy())

@@ -37,7 +37,8 @@ def recorded(part: str, encoding: str, root=None) -> tuple[Tensor, Tensor, Tenso
     for first in range(0, len(nmnist.files(part, root)), PART):
         recordings = nmnist.load(part, root, first, PART)
         parts.append((function(recordings), torch.from_numpy(recordings.labels), torch.from_numpy(recordings.numbers)))
-    return tuple(torch.cat(columns) for columns in zip(*parts))
+    times, labels, numbers = (torch.cat(columns) for columns in zip(*parts))
+    return times, labels, numbers
 
 
 def simulated(images: Tensor, encoding: str, first: int = 0, seed: int = 0) -> Tensor:
@@ -63,8 +64,8 @@ def load_events(name: str, train: int = 0, test: int = 0) -> Dataset:
     mnist = load("mnist")
     if kind == "nmnist-simulated":
         mnist = mnist.subset(train, test)
-        times = (simulated(mnist.train_images, encoding), simulated(mnist.test_images, encoding, seed=1))
-        return dataclasses.replace(mnist, name=name, train_images=times[0], test_images=times[1], bins=BINS)
+        return dataclasses.replace(mnist, name=name, train_images=simulated(mnist.train_images, encoding),
+                                   test_images=simulated(mnist.test_images, encoding, seed=1), bins=BINS)
     (times, labels, numbers), (test_times, test_labels, _) = (recorded(part, encoding) for part in nmnist.FULL)
     mine = (numbers > FITTED) & (numbers <= REAL)
     last = REAL + train if train else len(mnist.train_images)

@@ -71,9 +71,9 @@ def load(name: str) -> Experiment:
             raise ValueError(f"{path}, variant {variant!r}: {error}") from error
     if not variants:
         raise ValueError(f"{path} has no [variants.<name>]: there is nothing to train")
-    sizes = (raw.get(key, 0) for key in ("train", "test", "validation"))
+    train, test, validation = (raw.get(key, 0) for key in ("train", "test", "validation"))
     return Experiment(path.stem, raw.get("description", ""), raw.get("dataset", "digits"), variants,
-                      tuple(raw.get("seeds", [0])), *sizes, bool(raw.get("weights", True)), raw)
+                      tuple(raw.get("seeds", [0])), train, test, validation, bool(raw.get("weights", True)), raw)
 
 
 def run(experiment: Experiment, results: Path | None = None, work: Path | None = None, jobs: int = -1,
@@ -115,21 +115,22 @@ def _train(experiment: Experiment, runs: list[tuple[str, int]], work: Path, quie
                           cache=cache)
         if not (trainer.finished and (folder / "run.json").exists()):
             trainers.append(trainer)
-            sessions = _sessions(trainer)
+            sessions = _sessions(folder)
             sessions.append(provenance.describe(from_epoch=len(trainer.rows), device=device or "cpu"))
             _write_json(folder / "sessions.json", sessions)
     if device and trainers:
         batched.learn_s3(trainers, device)
     for trainer in trainers:
+        folder = work / f"{trainer.variant}-{trainer.seed}"
         trainer.run()
-        _write_json(trainer.folder / "run.json", {
-            "variant": trainer.variant, "seed": trainer.seed, "sessions": _sessions(trainer),
+        _write_json(folder / "run.json", {
+            "variant": trainer.variant, "seed": trainer.seed, "sessions": _sessions(folder),
             "peak_memory_mb": provenance.peak_memory_mb(), "seconds": round(trainer.seconds, 1)})
 
 
-def _sessions(trainer: Trainer) -> list[dict]:
+def _sessions(folder: Path) -> list[dict]:
     """Where a run was computed; one that was resumed may have seen several versions of the code."""
-    path = trainer.folder / "sessions.json"
+    path = folder / "sessions.json"
     return json.loads(path.read_text()) if path.exists() else []
 
 

@@ -49,7 +49,8 @@ def style() -> None:
     if (shell := get_ipython()) is not None:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-        InlineBackend.instance(parent=shell).print_figure_kwargs = {"bbox_inches": None}  # keep the width
+        # keep the width
+        InlineBackend.instance(parent=shell).print_figure_kwargs = {"bbox_inches": None}  # type: ignore[dict-item]
         set_matplotlib_formats("png", bbox_inches=None)
 
 
@@ -126,7 +127,7 @@ def spike_wave(times, bins: int = BINS, steps: Sequence[int] | None = None, name
     Dark: spikes of that step; light: neurons that fired before. Default: five steps from the first to the last.
     """
     times = _array(times)[:most]
-    steps = np.linspace(0, bins - 1, 5).round().astype(int) if steps is None else steps
+    steps = np.linspace(0, bins - 1, 5).round().astype(int).tolist() if steps is None else steps
     size = WIDTH / (len(times) + 0.3)
     fig = Figure((WIDTH, size * times.shape[1] / times.shape[2] * len(steps) + 0.6), layout="constrained")
     axes = fig.subplots(len(steps), len(times), squeeze=False)
@@ -274,7 +275,7 @@ def learning_curve(rows, references: dict | None = None) -> Figure:
             ax.axhline(100 * float(reference), linestyle="--", color=colour, label=label, linewidth=1.5)
     kind = {"train": "training"}.get(kinds[0], kinds[0]) + " accuracy (%)" if several and kinds else "accuracy (%)"
     ax.set(xlabel="epoch", ylabel=kind)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
     ax.grid(axis="y", color="#e5e5e5", linewidth=0.8)
     if ax.get_legend_handles_labels()[1]:
         fig.legend(loc="outside lower center", ncols=2 if max(map(len, ax.get_legend_handles_labels()[1])) > 20 else 4)

@@ -24,7 +24,7 @@ def check_digest(path: str | os.PathLike, stored: str, config: Config) -> None:
                               f"{config.name!r} {config.digest()}); choose another folder or the same parameters")
 
 
-def write_whole(path: str | os.PathLike, write: Callable[[BinaryIO], None]) -> None:
+def write_whole(path: str | os.PathLike, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a file next to `path` and move it there: an interrupt or a full disk leaves the old one."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

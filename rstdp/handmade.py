@@ -164,7 +164,8 @@ def learn(problem: Problem, rule: str = "r-stdp", seed: int = 0) -> Run:
     s2 = np.clip(s2, problem.low, problem.high, dtype=np.float32)
     images, classes = stimuli(problem)
     order = random.integers(len(images), size=problem.images)
-    phi, on_the_way = (1.0, 1.0), ([s1.copy()], [s2.copy()], [])
+    phi = (1.0, 1.0)
+    on_the_way: tuple[list, list, list] = ([s1.copy()], [s2.copy()], [])
     for shown in np.split(order, range(problem.batch, len(order), problem.batch)):
         hits, misses = show(images[shown], classes[shown], s1, s2,
                             (problem.reward_plus * phi[0], problem.reward_minus * phi[0]),

@@ -66,7 +66,8 @@ def _winners(rows, spec: Layer, input_width: int) -> list[Winner]:
 def _learn_stdp_reference(network: Network, name: str, image: Tensor, rate: plasticity.DoublingRate) -> list[Winner]:
     """One image (C, H, W), step by step through time: fire, compete, learn."""
     spec, weight, bins = network.layer(name), network.weights[name], network.config.bins
-    chosen = find_winners(*network.placed("reference", image, weight), spec, bins, "reference")
+    placed_image, placed_weight = network.placed("reference", image, weight)
+    chosen = find_winners(placed_image, placed_weight, spec, bins, "reference")
     for winner in chosen:
         pre = plasticity.receptive_field(image, winner.row, winner.column, spec.window, spec.padding, bins)
         weight[winner.feature] = plasticity.stdp(weight[winner.feature], pre, winner.time, rate.plus, rate.minus)

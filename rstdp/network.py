@@ -92,9 +92,9 @@ class Network:
 
     def spike_times(self, name: str, times: Tensor, path: str = "fast") -> Tensor:
         """Spike times of one S layer, given those of its input."""
-        spec, weight = self.layer(name), self.weights[name]
-        return layers.conv_times(*self.placed(path, times, weight), spec.threshold, spec.padding, self.config.bins,
-                                 path).cpu()
+        spec = self.layer(name)
+        times, weight = self.placed(path, times, self.weights[name])
+        return layers.conv_times(times, weight, spec.threshold, spec.padding, self.config.bins, path).cpu()
 
     def placed(self, path: str, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Tensors on the device where a path runs: the reference path on `device`, the fast path on the CPU."""
@@ -112,8 +112,8 @@ class Network:
 
     def potentials(self, c2: Tensor, path: str = "fast") -> Tensor:
         """Final potentials (N, maps, H, W) float64 of S3, given the spike times of C2."""
-        return layers.final_potentials(*self.placed(path, c2, self.weights["s3"]), self.config.s3.padding,
-                                       self.config.bins, path).cpu()
+        c2, weight = self.placed(path, c2, self.weights["s3"])
+        return layers.final_potentials(c2, weight, self.config.s3.padding, self.config.bins, path).cpu()
 
     def winners(self, c2: Tensor, path: str = "fast", screening: tuple | None = None) -> Tensor:
         """The neuron of S3 with the highest potential, as (map, position) (N, 2) int64; map -1 where all are silent.
@@ -144,8 +144,8 @@ class Network:
         if path == "reference":
             found = []
             for image in c2:
-                times, potentials = layers.step_through(*self.placed(path, image[None], weight), spec.threshold,
-                                                        spec.padding, bins)
+                image, weight = self.placed(path, image[None], weight)
+                times, potentials = layers.step_through(image, weight, spec.threshold, spec.padding, bins)
                 times = times[0].cpu()
                 at_spike = competition.potential_at_spike(potentials[:, 0].cpu(), times)
                 best = competition.k_winners(times, at_spike, 1, 0, bins)

@@ -22,6 +22,9 @@ class SingleSpikeIF(neuron.SimpleBaseNode):
     step_mode : "s" for one time step a call, "m" for all steps at once
     """
 
+    v: Tensor
+    fired: Tensor
+
     def __init__(self, v_threshold: float = 1.0, step_mode: str = "s"):
         super().__init__(v_threshold=float(v_threshold), v_reset=None, step_mode=step_mode)
         self.register_memory("fired", 0.0)

@@ -70,8 +70,8 @@ class Recordings:
         columns = [np.concatenate([part[i] for part in parts]) if parts else np.empty(0) for i in range(4)]
         kinds = (np.uint8, np.uint8, np.uint8, np.int32)
         starts = np.concatenate([[0], np.cumsum([len(part[0]) for part in parts])]).astype(np.int64)
-        return cls(*(column.astype(kind) for column, kind in zip(columns, kinds)), starts,
-                   np.asarray(labels, dtype=np.int64), np.asarray(numbers, dtype=np.int64))
+        x, y, polarity, t = (column.astype(kind) for column, kind in zip(columns, kinds))
+        return cls(x, y, polarity, t, starts, np.asarray(labels, dtype=np.int64), np.asarray(numbers, dtype=np.int64))
 
 
 def read(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -130,7 +130,8 @@ def files(part: str, root: str | os.PathLike | None = None) -> list[tuple[int, i
     """
     if part not in FULL:
         raise ValueError(f"part must be 'Train' or 'Test', got {part!r}")
-    where, found = folder(root) / part, {}
+    where = folder(root) / part
+    found: dict[int, tuple[int, int, Path]] = {}
     for path in sorted(where.glob("*/*.bin")):
         number, label = path.stem, path.parent.name
         if not (number.isdecimal() and label.isdecimal() and int(label) < 10 and 1 <= int(number) <= FULL[part]):

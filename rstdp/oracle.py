@@ -5,6 +5,7 @@ SpykeTorch (https://github.com/miladmozafari/SpykeTorch, GPL-3) is no part of th
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Callable
 
@@ -145,4 +146,4 @@ def stages(network, images: Tensor, labels: Tensor) -> dict[str, Callable[[], No
         for one in inputs:
             step(one)
 
-    return {stage: (lambda step=step, inputs=inputs: run(step, inputs)) for stage, (step, inputs) in each.items()}
+    return {stage: functools.partial(run, step, inputs) for stage, (step, inputs) in each.items()}

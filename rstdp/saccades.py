@@ -175,8 +175,9 @@ def _look(image, path, scale, blur, gamma, ground, lag, on, off, jitter, pause, 
 def thresholds(sensor: Sensor) -> tuple[np.ndarray, np.ndarray]:
     """The "on" and "off" thresholds of every pixel (34, 34): the sensor's fixed pattern, always the same."""
     random = np.random.default_rng(0)
-    return tuple(theta * np.maximum(0.3, 1 + sensor.spread * random.standard_normal((SIZE, SIZE)))
-                 for theta in (sensor.theta_on, sensor.theta_off))
+    on, off = (theta * np.maximum(0.3, 1 + sensor.spread * random.standard_normal((SIZE, SIZE)))
+               for theta in (sensor.theta_on, sensor.theta_off))
+    return on, off
 
 
 def positions(sensor: Sensor, times) -> np.ndarray:
@@ -200,7 +201,7 @@ def simulate(images, labels=None, sensor: Sensor | None = None, first: int = 0, 
         raise ValueError(f"the image may lie less than {BORDER} pixels from the corner, got {np.abs(path).max():.1f}")
     buffer, parts, numbers = np.empty(MOST, dtype=np.int64), [], np.arange(len(images)) + first + 1
     for image, number in zip(images, numbers):
-        random = np.random.default_rng((seed, number))
+        random = np.random.default_rng((seed, int(number)))
         shaken = path + sensor.wander * random.standard_normal(2) + sensor.tremor * np.sin(
             2 * np.pi * (random.uniform(*TREMOR, 2) * times[:, None] / 1000 + random.uniform(0, 1, 2)))
         total = _look(image, np.clip(shaken, 0.01 - BORDER, BORDER - 0.01), sensor.scale, sensor.blur, sensor.gamma,

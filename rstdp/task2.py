@@ -12,7 +12,7 @@ one pass over the spikes of C1 until S3 has decided, compiled in `kernels_task2`
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -86,7 +86,7 @@ def config(task: Task, size: int) -> Config:
     Windows and paddings follow from each other: C2 pools 14x14, so S2 has 14x14 neurons, so C1 has 14x14 cells (padding
     2 before S1), and S2's window of 15x15 is padded by 7.
     """
-    layer = {"winners": 1, "radius": 0, "mean": task.mean, "std": task.std}
+    layer: dict[str, Any] = {"winners": 1, "radius": 0, "mean": task.mean, "std": task.std}
     s1 = Layer(maps=10, window=5, padding=2, threshold=task.threshold1, pool=2, stride=2,
                double_every=500 if task.doubling else 10**9, **layer)
     s2 = Layer(maps=size, window=15, padding=PADDING, threshold=task.threshold2, pool=14, stride=14, **layer)

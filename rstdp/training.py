@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,7 +69,7 @@ class Trainer:
         self.data_key = f"{data.checksum()}-{len(data.train_images)}-{validation}"
         self.passes = f"{config.s1.epochs} over S1, {config.s2.epochs} over S2"
         if self.folder and (self.folder / "checkpoint.npz").exists():
-            self._resume()
+            self._resume(self.folder / "checkpoint.npz")
         self.writer = None
         if tensorboard and self.folder:
             from torch.utils.tensorboard import SummaryWriter
@@ -102,7 +103,8 @@ class Trainer:
             held_out = [self._forward("s2", times, what) if len(times) else times
                         for times, what in zip(held_out, ("validation", "test"))]
         self.progress.lower += time.perf_counter() - started
-        return train, *held_out
+        validation, test = held_out
+        return train, validation, test
 
     def close(self) -> Network:
         """Mark the run as complete and write the final weights."""
@@ -184,12 +186,13 @@ class Trainer:
             with self._bar(len(train), f"s3 epoch {progress.epoch + 1}/{self.config.s3.epochs}") as bar:
                 right, phi = rstdp_epoch(self.network, train, self.data.train_labels, (progress.phi_r, progress.phi_p),
                                          self.path, bar.update)
-            held_out = [accuracy(self.network, c2, labels, self.path) if len(c2) else (None, None) for c2, labels in
-                        ((validation, self.validation_labels), (test, self.data.test_labels))]
-            self.finish_epoch(right, phi, held_out[0][0], *held_out[1], time.perf_counter() - started)
+            (held_out, _), (tested, silent) = (
+                accuracy(self.network, c2, labels, self.path) if len(c2) else (None, None) for c2, labels in
+                ((validation, self.validation_labels), (test, self.data.test_labels)))
+            self.finish_epoch(right, phi, held_out, tested, silent, time.perf_counter() - started)
 
     def finish_epoch(self, train_accuracy: float, phi: tuple[float, float], validation_accuracy: float | None,
-                     test_accuracy: float, silent: float, seconds: float) -> None:
+                     test_accuracy: float | None, silent: float | None, seconds: float) -> None:
         """Note a pass over S3 that is complete, and save."""
         progress = self.progress
         progress.epoch, (progress.phi_r, progress.phi_p) = progress.epoch + 1, phi
@@ -211,18 +214,17 @@ class Trainer:
         if not self.folder:
             return
         progress = self.progress
+        weights: dict[str, Any] = {name: weight.numpy() for name, weight in self.network.weights.items()}
         rows = np.array([[np.nan if value is None else value for value in row[2:]] for row in progress.rows])
         write_npz(self.folder / "checkpoint.npz", digest=self.config.digest(), data=self.data_key, seed=self.seed,
                   passes=self.passes,
                   place=np.array([progress.layer, progress.epoch, progress.seen]), lower=progress.lower,
                   rates=np.array([progress.plus, progress.minus, progress.phi_r, progress.phi_p]),
                   rows=rows.astype(float).reshape(-1, len(COLUMNS) - 2),
-                  decision_map=self.network.decision_map.numpy(),
-                  **{name: weight.numpy() for name, weight in self.network.weights.items()})
+                  decision_map=self.network.decision_map.numpy(), **weights)
         write_csv(self.folder / "accuracy.csv", progress.rows)
 
-    def _resume(self) -> None:
-        path = self.folder / "checkpoint.npz"
+    def _resume(self, path: Path) -> None:
         stored = read_npz(path)
         try:
             check_digest(path, str(stored["digest"]), self.config)
@@ -248,7 +250,7 @@ class Trainer:
             self.network.decision_map = torch.from_numpy(stored["decision_map"])
 
 
-def write_csv(path: Path, rows: Iterable[tuple]) -> None:
+def write_csv(path: Path, rows: Iterable[Sequence]) -> None:
     """Write accuracy.csv, whole or not at all."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

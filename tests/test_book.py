@@ -61,6 +61,12 @@ def test_contents_name_eight_chapters_and_six_pages():
 
 
 @chapters
+def test_chapter_is_listed_on_the_first_page_and_in_the_readme(chapter):
+    assert f"({chapter}.ipynb)" in (ROOT / "README.md").read_text()
+    assert f"({Path(chapter).name}.ipynb)" in (BOOK / "index.md").read_text()
+
+
+@chapters
 def test_notebook_is_valid_and_has_no_outputs(chapter):
     notebook = read(chapter)
     nbformat.validate(notebook)

@@ -16,7 +16,7 @@ def test_all_chapters_are_there():
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
-def test_chapter(chapter, tmp_path):
+def test_chapter_runs_alone_within_two_minutes(chapter, tmp_path):
     started = time.perf_counter()
     papermill.execute_notebook(str(chapter), str(tmp_path / chapter.name), cwd=str(BOOK), progress_bar=False,
                                kernel_name="python3")

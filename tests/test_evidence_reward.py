@@ -68,7 +68,7 @@ def write_task2(folder, reward, plain, aware=(0.8, 0.2), seeds=3, pairs=evidence
     (0.936, 0.842, {}, ("reproduced", "reproduced")), (0.90, 0.842, {}, ("partly", "reproduced")),
     (0.842, 0.842, {}, ("not", "reproduced")), (0.936, 0.842, {"seeds": 1}, ("partly", "partly")),
     (0.936, 0.842, {"pairs": 5}, ("partly", "partly")), (0.936, 0.842, {"aware": (0.5, 0.3)}, ("reproduced", "not"))])
-def test_verdicts_of_task_2(tmp_path, reward, plain, options, verdicts):
+def test_verdicts_of_task_2_follow_the_recorded_runs(tmp_path, reward, plain, options, verdicts):
     write_task2(tmp_path, reward, plain, **options)
     assert (row(tmp_path, "5.").verdict, row(tmp_path, "6.").verdict) == verdicts
 
@@ -88,7 +88,7 @@ def test_curves_average_pairs_first_and_seeds_then(tmp_path):
 @pytest.mark.parametrize("apart, word", [
     (Estimate(-0.01, 0.005, 3), "reproduced"), (Estimate(0.004, 0.02, 3), "partly"), (Estimate(0.03, 0.01, 3), "not"),
     (Estimate(-0.1, None, 1), "partly"), (Estimate(0.1, None, 1), "not")])
-def test_what_does_not_help(apart, word):
+def test_that_reward_does_not_help_is_judged_by_the_interval(apart, word):
     assert evidence_reward.no_help_verdict(apart) == word
 
 

@@ -46,7 +46,7 @@ def labelled(figure):
     (lambda: figures.confusion([0, 1, 2], [0, -1, 1], classes=3), {"decision", "label"}),
     (lambda: figures.histogram(torch.rand(4, 4), "weight"), {"weight", "count"}),
 ])
-def test_figure(figure, labels):
+def test_every_figure_draws_and_labels_its_axes(figure, labels):
     drawn = figure()
     drawn.canvas.draw()
     assert isinstance(drawn, Figure)

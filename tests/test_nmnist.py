@@ -116,7 +116,7 @@ def test_check_compares_labels_with_mnist(tmp_path):
         nmnist.check(tmp_path, labels | {"Test": torch.tensor([0, 8])})
 
 
-def test_real_recordings(real, mnist):
+def test_real_recordings_are_decoded_as_by_other_means(real, mnist):
     """Event counts of all, and the events of the first as they were decoded before by other means."""
     assert len(real) == 1000 and (real.numbers == np.arange(1, 1001)).all()
     assert (real.labels == mnist.train_labels[:1000].numpy()).all()
@@ -234,7 +234,7 @@ def test_every_encoding_gives_spike_times(name, looked):
 # --- data sets and the network ---
 
 
-def test_names_of_data_sets():
+def test_a_name_tells_data_and_encoding():
     assert event_datasets.parse("nmnist/first") == ("nmnist", "first")
     assert event_datasets.parse("nmnist-simulated") == ("nmnist-simulated", event_encoding.DEFAULT)
     with pytest.raises(ValueError, match="unknown data set 'nmnist/none'.*first"):
@@ -271,7 +271,7 @@ def test_recordings_in_a_folder_become_a_data_set(looked, tmp_path, monkeypatch)
         datasets.load("nmnist/first", train=13)
 
 
-def test_simulated_data_sets(digits, tmp_path, monkeypatch, looked):
+def test_simulated_and_real_images_are_kept_apart(digits, tmp_path, monkeypatch, looked):
     """On scikit-learn's digits in MNIST's place: which images are learned from, and which recordings test."""
     monkeypatch.setenv("RSTDP_DATA", str(tmp_path))
     monkeypatch.setattr(event_datasets, "load", lambda name: digits)

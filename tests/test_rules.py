@@ -31,7 +31,7 @@ def test_equal_values_keep_raster_order():
     assert encoding.intensity_to_latency(torch.ones(1, 1, 2, 2), bins=4).flatten().tolist() == [0, 1, 2, 3]
 
 
-def test_fewer_values_than_bins():
+def test_fewer_values_than_bins_fire_one_a_bin():
     assert encoding.intensity_to_latency(torch.tensor([[[[5.0, 0.0, 7.0]]]])).flatten().tolist() == [1, SILENT, 0]
 
 
@@ -63,7 +63,7 @@ def test_wrong_images_are_refused(images, message):
     lambda: encoding.dog_kernel(4, 1, 2), lambda: encoding.dog_kernel(3, 0, 2),
     lambda: encoding.intensity_to_latency(torch.ones(1, 1, 2, 2), remainder="x"),
     lambda: encoding.intensity_to_latency(torch.ones(1, 1, 2, 2), bins=255)])
-def test_wrong_parameters_of_the_encoder(call):
+def test_wrong_parameters_of_the_encoder_are_refused(call):
     with pytest.raises(ValueError):
         call()
 
@@ -111,7 +111,7 @@ def spec(k=3, radius=1, pointwise=True, maps=2):
 
 
 @pytest.mark.parametrize("path", ["fast", "reference"])
-def test_k_larger_than_the_number_of_maps(path):
+def test_k_may_be_larger_than_the_number_of_maps(path):
     times = torch.zeros(1, 9, 9, dtype=torch.uint8)
     found = learning.find_winners(times, torch.tensor([0.7, 0.9]).view(2, 1, 1, 1), spec(9, 0, False), 15, path)
     assert [(winner.feature, winner.row, winner.column) for winner in found] == [(1, 0, 0), (0, 0, 1)]
@@ -178,7 +178,7 @@ def test_rates_double_before_the_500th_image_up_to_the_limit():
     assert round(paper.plus, 4) == 0.256  # doubled while under 0.15
 
 
-def test_reward_and_punishment_rates():
+def test_few_misses_make_rewards_small_and_punishments_large():
     reward, punishment = plasticity.reward_rates(SPYKETORCH, phi_r=0.25, phi_p=0.75)
     assert reward == pytest.approx((0.001, -0.00075))  # few misses: rewards count little
     assert punishment == pytest.approx((-0.003, 0.000375))

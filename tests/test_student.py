@@ -36,7 +36,7 @@ def test_changes_of_a_batch_are_summed_on_unchanged_weights_and_clipped_once(tim
     assert torch.allclose(network.weights["s1"], (start + change).clamp(0, 1), atol=1e-6)
 
 
-def test_free_winners_by_final_potential(times):
+def test_free_winners_are_those_of_the_highest_final_potential(times):
     config = CONFIG.replace({"competition": "free", "s1.pointwise": False})
     network, weight = Network(config), Network(config).weights["s1"].clone()
     rate, seen = plasticity.DoublingRate.of(config.s1), []
@@ -85,7 +85,7 @@ def test_the_class_of_an_index_changes_with_the_position(s3):
     assert ends[0][0] == ends[1][0] and torch.equal(ends[0][1], ends[1][1])
 
 
-def test_s3_with_summed_changes(s3):
+def test_s3_sums_the_changes_of_a_batch(s3):
     config, c2, labels = s3
     plain, single = Network(config), Network(config)
     network = Network(config.replace({"update_every": 10}))

@@ -107,7 +107,7 @@ def test_training_keeps_weights_in_bounds_and_learns(trained, digits):
 # --- checkpoints and files that do not fit ---
 
 
-def test_a_checkpoint_of_another_configuration_seed_or_data(data, small, tmp_path):
+def test_a_checkpoint_of_another_configuration_seed_or_data_is_refused(data, small, tmp_path):
     Trainer(small.replace({"s3.epochs": 1}), data, folder=tmp_path, quiet=True).run()
     before = (tmp_path / "checkpoint.npz").read_bytes()
     for arguments, message in (((small.replace({"s2.threshold": 5}), data, 0), "another configuration"),
@@ -150,7 +150,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(data, small, tmp_path, monkeypat
     assert not list(tmp_path.glob("*.tmp"))
 
 
-def test_an_unwritable_folder(data, small, tmp_path):
+def test_an_unwritable_folder_is_named(data, small, tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OSError, match="cannot write"):
         Trainer(small, data, folder=tmp_path / "file" / "run", quiet=True).run()
@@ -175,7 +175,7 @@ def test_parameters_are_converted(small):
     assert changed.digest() != small.digest() == small.replace({"s3.epochs": 99}).digest()
 
 
-def test_an_experiment_from_a_file(tmp_path):
+def test_an_experiment_from_a_file_runs_every_variant_and_seed(tmp_path):
     file = tmp_path / "tiny.toml"
     file.write_text('dataset = "digits"\ntrain = 60\ntest = 20\nseeds = [0, 1]\n[variants.a]\n"s1.maps" = 4\n'
                     '"s2.maps" = 6\n"s3.maps" = 10\n"s1.epochs" = 1\n"s2.epochs" = 1\n"s3.epochs" = 2\n')
@@ -224,7 +224,7 @@ def test_many_seeds_in_one_batch_learn_what_each_learns_alone(small, digits, tmp
         assert Network.load(other.folder / "weights.npz").seed == other.seed
 
 
-def test_an_experiment_in_one_batch(tmp_path):
+def test_an_experiment_in_one_batch_gives_the_same_results(tmp_path):
     file = tmp_path / "tiny.toml"
     file.write_text('train = 60\ntest = 20\nseeds = [0, 1]\n[variants.a]\n"s1.maps" = 4\n"s2.maps" = 6\n'
                     '"s3.maps" = 10\n"s1.epochs" = 1\n"s2.epochs" = 1\n"s3.epochs" = 2\n')
@@ -236,7 +236,7 @@ def test_an_experiment_in_one_batch(tmp_path):
     assert rows[0] == rows[1] and len(rows[0]) == 5
 
 
-def test_spike_times_on_disk(small, digits, tmp_path):
+def test_spike_times_kept_on_disk_train_the_same_network(small, digits, tmp_path):
     data, plain = digits.subset(100, 30), Trainer(small, digits.subset(100, 30), quiet=True)
     plain.run()
     kept = [Trainer(small, data, quiet=True, cache=tmp_path / "cache") for _ in range(2)]
@@ -296,7 +296,7 @@ def test_one_run_of_an_experiment_from_the_command_line(tmp_path, capsys):
 @pytest.mark.parametrize("text, message", [
     ('datset = "digits"\n[variants.a]', "unknown key 'datset'"), ("[variants.a]\nconfig = 'x'", "unknown config"),
     ("[variants.a]\n's1.mapz' = 3", "s1.mapz"), ("seeds = [0]", "nothing to train"), ("seeds = ", "not valid TOML")])
-def test_a_wrong_experiment_file(tmp_path, text, message):
+def test_a_mistake_in_an_experiment_file_is_named(tmp_path, text, message):
     (tmp_path / "x.toml").write_text(text)
     with pytest.raises(ValueError, match=message):
         experiments.load(str(tmp_path / "x.toml"))
@@ -316,7 +316,7 @@ def test_mnist_is_read_from_the_local_copy(mnist):
     assert mnist.train_images.shape == (60000, 28, 28) and mnist.test_labels.bincount().tolist()[0] == 980
 
 
-def test_a_truncated_idx_file(mnist, tmp_path):
+def test_a_truncated_file_of_mnist_is_refused(mnist, tmp_path):
     import os
 
     raw = tmp_path / "MNIST" / "raw"
@@ -347,7 +347,7 @@ def test_without_a_local_copy_torchvision_downloads(tmp_path, monkeypatch):
     assert asked == [(tmp_path / ".cache" / "rstdp", True)]
 
 
-def test_missing_or_unknown_data(tmp_path, digits):
+def test_missing_or_unknown_data_is_named_with_what_there_is(tmp_path, digits):
     with pytest.raises(datasets.DataError, match="train-images.* is missing.*'digits'"):
         datasets.load("mnist", tmp_path)
     with pytest.raises(ValueError, match="known are digits, mnist"):
@@ -359,7 +359,7 @@ def test_missing_or_unknown_data(tmp_path, digits):
 
 
 @pytest.mark.parametrize("dark_on_light", [True, False])
-def test_ones_own_image(tmp_path, dark_on_light):
+def test_ones_own_image_becomes_light_on_dark_and_centred(tmp_path, dark_on_light):
     from PIL import Image
 
     pixels = np.full((90, 60), 255 if dark_on_light else 0, np.uint8)
@@ -370,7 +370,7 @@ def test_ones_own_image(tmp_path, dark_on_light):
     assert image[14, 14] > 200 and image[0].max() == 0 and (image.max(1).values > 64).sum() == 20
 
 
-def test_an_unreadable_image(tmp_path):
+def test_an_image_without_a_readable_digit_is_refused(tmp_path):
     (tmp_path / "text.png").write_text("hello")
     with pytest.raises(datasets.DataError, match="cannot be read as an image"):
         datasets.load_image(tmp_path / "text.png")

@@ -1,0 +1,41 @@
+"""A Sphinx extension: a notebook that a reader downloads knows where it was published from.
+
+The first cell of a chapter installs rstdp from SOURCE where it is missing. The build writes that address into the
+copies that the site offers; the notebooks in the repository name no owner, so that a fork's copies lead to the fork.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from rstdp_site import repository
+
+EMPTY = r'SOURCE = \"\"'  # as it stands in a notebook's JSON
+
+
+def source(environment: Mapping[str, str], folder: Path) -> str:
+    """RSTDP_SOURCE, or the GitHub repository at the commit (in a workflow) or branch that is built; else nothing."""
+    if environment.get("RSTDP_SOURCE"):
+        return environment["RSTDP_SOURCE"]
+    found = repository(environment, folder)
+    if found is None:
+        return ""
+    address, branch = found
+    on_branch = environment.get("GITHUB_SHA") and not environment.get("GITHUB_BASE_REF")  # else a trial merge
+    return f"{address}@{environment['GITHUB_SHA'] if on_branch else branch}"
+
+
+def fill(app, exception) -> None:
+    """Write the address into the notebooks beside the built pages."""
+    address = source(os.environ, Path(app.srcdir))
+    if exception is None and address:
+        for path in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
+            text = path.read_text(encoding="utf-8")
+            path.write_text(text.replace(EMPTY, rf'SOURCE = \"{address}\"', 1), encoding="utf-8")
+
+
+def setup(app) -> dict:
+    app.connect("build-finished", fill)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
