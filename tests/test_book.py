@@ -55,8 +55,8 @@ def prose(entry: str) -> str:
     return re.sub(r"^(`{3,})(?:bash|python|toml)\n.*?^\1$", "", text, flags=re.M | re.S)
 
 
-def test_contents_name_eight_chapters_and_six_pages():
-    assert len(CHAPTERS) == 8 and len(PAGES) == 6
+def test_contents_name_nine_chapters_and_six_pages():
+    assert len(CHAPTERS) == 9 and len(PAGES) == 6
     assert sorted(CHAPTERS) == CHAPTERS == sorted(f"book/{path.stem}" for path in BOOK.glob("*.ipynb"))
 
 
