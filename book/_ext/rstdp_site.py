@@ -68,11 +68,15 @@ def configure(app, config) -> None:
 
 
 def without_thebe(app, config) -> None:
-    """Silence sphinx-thebe, which Jupyter Book always loads: no page runs a remote kernel, and its script fails."""
+    """Silence sphinx-thebe, which Jupyter Book always loads: no page runs a remote kernel, and its script fails.
+
+    Its style sheet goes as well, for the listener that would copy it is gone.
+    """
     for listeners in app.events.listeners.values():
         for listener in [*listeners]:
             if listener.handler.__module__ == "sphinx_thebe":
                 app.disconnect(listener.id)
+    app.registry.css_files[:] = [sheet for sheet in app.registry.css_files if sheet[0] != "sphinx-thebe.css"]
 
 
 def readable_times(app, doctree, docname) -> None:
