@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .kernels import CACHE_LINE, aligned, geometry, jit, maximum, reach, sort_events, unsigned
+from .kernels import CACHE_LINE, aligned, geometry, jit, jit_any_order, maximum, reach, sort_events, unsigned
 from .kernels_stdp import update
 
 UNIT = 2.0**20  #: a weight of 1: fine enough that rounding it (5e-7) changes no winner in practice, see `most_inputs`
@@ -95,6 +95,17 @@ def _add(index, sizes, weight, potential):
             potential[a + f] += weight[b + f]
 
 
+@jit_any_order
+def _peaks(potential, peaks):
+    """The highest potential of each map (maps,), from (positions * maps,)."""
+    maps, p = unsigned(len(peaks)), unsigned(0)
+    peaks[:] = 0
+    while p < len(potential):
+        for f in range(maps):
+            peaks[f] = max(peaks[f], potential[p + f])
+        p += maps
+
+
 @jit
 def vote(c2, t, s3, total):
     """The maps of S2 that spike at t raise S3's potentials (classes,); returns the first of the highest."""
@@ -114,7 +125,7 @@ def respond(spikes, i, sizes, flat, s3, numbers, potential, c2):
     """
     threshold2, threshold3, inhibit = np.int64(numbers[0] * UNIT), numbers[1], numbers[4]
     maps, positions, bins = len(c2), sizes[5] * sizes[6], spikes.starts.shape[1] - 1
-    total, done = np.zeros(len(s3)), np.zeros(positions, dtype=np.bool_)
+    total, done, peaks = np.zeros(len(s3)), np.zeros(positions, dtype=np.bool_), np.empty(maps, np.int32)
     winner, position, when, highest, bound = -1, -1, bins, threshold2, 0
     potential[:] = 0
     c2[:] = bins
@@ -127,21 +138,28 @@ def respond(spikes, i, sizes, flat, s3, numbers, potential, c2):
             bound = np.int64(maximum(potential))
         if bound <= threshold2:
             continue
-        for p in range(positions):
-            first, last = 0, maps
-            if inhibit:
-                first = np.argmax(potential[p * maps:(p + 1) * maps])
-                last = first if done[p] else first + 1
-                done[p] = done[p] or potential[p * maps + first] > threshold2
-            for f in range(first, last):
-                now = np.int64(potential[p * maps + f])
-                if now > threshold2:
-                    c2[f] = min(c2[f], t)
-                    if when >= t and (now > highest or (now == highest and f < winner)):
-                        winner, position, when, highest = f, p, t, now
+        if winner >= 0 and not inhibit:
+            _peaks(potential, peaks)
+            for f in range(maps):
+                c2[f] = min(c2[f], t if peaks[f] > threshold2 else bins)
+        else:
+            for p in range(positions):
+                first, last = 0, maps
+                if inhibit:
+                    first = np.argmax(potential[p * maps:(p + 1) * maps])
+                    last = first if done[p] else first + 1
+                    done[p] = done[p] or potential[p * maps + first] > threshold2
+                for f in range(first, last):
+                    now = np.int64(potential[p * maps + f])
+                    if now > threshold2:
+                        c2[f] = min(c2[f], t)
+                        if when >= t and (now > highest or (now == highest and f < winner)):
+                            winner, position, when, highest = f, p, t, now
         decision = vote(c2, t, s3, total)
         if total[decision] > threshold3:
             return decision, t, winner, position, when
+        if maximum(c2) < bins:
+            break  # all maps have spiked
     return -1, bins, winner, position, when
 
 
@@ -218,11 +236,22 @@ def show_c2(c2, targets, s3, rates3, learns, numbers, bins):
 
 @jit
 def survey(spikes, shown, fast, numbers, pad):
-    """C2's spike times (n, maps) uint8 and the map that fires first (n,), -1 for none, of the images shown (n,)."""
+    """C2's spike times (n, maps) uint8 of the images shown (n,), to the end."""
     sizes, potential, c2 = _buffers(spikes, fast, pad)
     flat, nobody = fast.reshape(fast.size), np.zeros((1, fast.shape[3]), np.float32)  # decides never
-    times, first = np.empty((len(shown), fast.shape[3]), np.uint8), np.empty(len(shown), np.int64)
+    times = np.empty((len(shown), fast.shape[3]), np.uint8)
     for n in range(len(shown)):
-        first[n] = respond(spikes, shown[n], sizes, flat, nobody, numbers, potential, c2)[2]
+        respond(spikes, shown[n], sizes, flat, nobody, numbers, potential, c2)
         times[n] = c2
-    return times, first
+    return times
+
+
+@jit
+def first_maps(spikes, shown, fast, numbers, pad):
+    """The map of S2 that fires first on the images shown, -1 for none: (n,) int64."""
+    sizes, potential, c2 = _buffers(spikes, fast, pad)
+    flat, anybody = fast.reshape(fast.size), np.ones((1, fast.shape[3]), np.float32)  # decides at the first spike
+    found, at_once = np.empty(len(shown), np.int64), (numbers[0], 0.0, 0.0, 1.0, numbers[4])
+    for n in range(len(shown)):
+        found[n] = respond(spikes, shown[n], sizes, flat, anybody, at_once, potential, c2)[2]
+    return found

@@ -18,13 +18,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from . import layers
 from .config import SPYKETORCH, Config, Layer
 from .datasets import Dataset
 from .encoding import intensity_to_latency
-from .kernels_task2 import Spikes, in_units, inhibited, show, show_c2, sort_spikes, survey
+from .kernels_task2 import Spikes, first_maps, in_units, inhibited, show, show_c2, sort_spikes, survey
 from .learning import learn_stdp
 from .network import Network
 from .plasticity import DoublingRate
@@ -53,8 +54,9 @@ class Task(NamedTuple):
     std: float = 0.02
     doubling: bool = True  #: whether S1's rates double every 500 images, as in task 1
     images: int = 10000  #: training images, the first of the data set, targets and distractors
-    passes: int = 5  #: times that they are shown where reward counts: then 10,000 of them are about targets
-    stdp_passes: int = 1  #: times that they are shown to S2 for STDP, targets and distractors alike
+    stdp_images: int = 10000  #: how many of them S1 and S2 see for STDP, targets and distractors alike
+    passes: int = 15  #: times that the images are shown where reward counts
+    stdp_passes: int = 1  #: times that they are shown to S2 for STDP
     together: bool = False  #: by STDP, S2 learns while S3 does, in `passes`; else S2 learns first
     batch: int = 100  #: N, images over which hits and misses are counted
     count_distractors: bool = False  #: whether distractors count in N
@@ -70,6 +72,20 @@ class Task(NamedTuple):
     s3_punish_minus: float = -0.004
     low: float = 0.0  #: S3's weights lie between them; 0 and 1 with the factor w(1 - w), other bounds are hard
     high: float = 1.0
+
+
+#: open choices the other way round, one at a time, to see which of them matter
+CHOICES = {
+    "default": {}, "1 pass": {"passes": 1}, "5 passes": {"passes": 5}, "30 passes": {"passes": 30},
+    "50,000 images once": {"images": 50000, "passes": 1}, "STDP in S2, 5 passes": {"stdp_passes": 5},
+    "linear latencies": {"coding": "intensity"}, "15 bins": {"bins": 15},
+    "no padding of S1": {"padding1": 0, "padding2": 8}, "S2 at 4 positions": {"padding2": 1},
+    "pointwise inhibition in S1": {"inhibit1": True}, "pointwise inhibition in S2": {"inhibit2": True},
+    "S1 without doubling": {"doubling": False}, "STDP together with S3": {"together": True},
+    "a_p- as printed": {"s2_punish_minus": 0.04}, "rates not adapted": {"adapt": False}, "N = 1000": {"batch": 1000},
+    "N with distractors": {"count_distractors": True}, "silence is no miss": {"silent_is_miss": False},
+    "S3 with hard bounds": {"low": 0.2, "high": 0.8}, "sigma 0.05": {"std": 0.05},
+}
 
 
 class Encoded(NamedTuple):
@@ -109,7 +125,7 @@ def encoded(task: Task, seed: int, data: Dataset) -> Encoded:
     """Train S1 by STDP on the training images of `data`, and compute C1's spike times for all its images."""
     network = Network(config(task, 2), seed, channels=1)
     train, test = (encode(task, images) for images in (data.train_images[:task.images], data.test_images))
-    learn_stdp(network, "s1", train, DoublingRate.of(network.config.s1))
+    learn_stdp(network, "s1", train[:task.stdp_images], DoublingRate.of(network.config.s1))
     c1_train, c1_test = (sort_spikes(pooled(task, network, times), task.bins) for times in (train, test))
     return Encoded(network.weights["s1"], c1_train, data.train_labels[:task.images].numpy(), c1_test,
                    data.test_labels.numpy())
@@ -162,12 +178,13 @@ def first_weights(task: Task, size: int, seed: int) -> tuple[np.ndarray, np.ndar
 def stdp_features(task: Task, inputs: Encoded, size: int, seed: int) -> Features:
     """S2 after STDP from all training images: it asks for no label, so it is the same for every pair."""
     s2, _ = first_weights(task, size, seed)
-    nobody, s3, fast = np.full(len(inputs.train_labels), SILENT), np.ones((1, size), dtype=np.float32), in_units(s2)
+    nobody = np.full(len(inputs.train_labels[:task.stdp_images]), SILENT)
+    s3, fast = np.ones((1, size), dtype=np.float32), in_units(s2)
     for _ in range(task.stdp_passes):  # an S3 that decides at once stops every image after S2's first spike
         show(inputs.train, np.arange(len(nobody)), nobody, s2, fast, s3, NOTHING, NOTHING,
              (task.s2_plus, task.s2_minus), (True, False), (task.threshold2, 0.0, 0.0, 1.0, task.inhibit2),
              task.padding2)
-    return Features(s2, *(survey(spikes, np.arange(len(spikes.times)), fast, numbers(task), task.padding2)[0]
+    return Features(s2, *(survey(spikes, np.arange(len(spikes.times)), fast, numbers(task), task.padding2)
                           for spikes in (inputs.train, inputs.test)), preferences(task, inputs, s2))
 
 
@@ -207,10 +224,16 @@ def learn(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule: s
                              numbers(task), task.padding2)
         if task.adapt:
             phi = factors(task, decisions, targets[shown])
-    c2 = c2_test[tested] if fixed else survey(inputs.test, tested, fast, numbers(task), task.padding2)[0]
-    decisions = show_c2(c2, test_targets[tested], s3, NOTHING, False, numbers(task), task.bins)
-    highest = ((c2 < task.bins) @ s3.T).argmax(1)
-    return Trained(s2, s3, decisions, np.where(decisions == SILENT, highest, decisions), test_targets[tested])
+    asked = test_targets[tested]
+    if fixed:
+        decisions = show_c2(c2_test[tested], asked, s3, NOTHING, False, numbers(task), task.bins)
+    else:
+        decisions = show(inputs.test, tested, asked, s2, fast, s3, NOTHING, NOTHING, (0.0, 0.0), (False, False),
+                         numbers(task), task.padding2)
+    silent, forced = np.flatnonzero(decisions == SILENT), decisions.copy()
+    c2 = c2_test[tested[silent]] if fixed else survey(inputs.test, tested[silent], fast, numbers(task), task.padding2)
+    forced[silent] = ((c2 < task.bins) @ s3.T).argmax(1)
+    return Trained(s2, s3, decisions, forced, asked)
 
 
 def preferences(task: Task, inputs: Encoded, s2: np.ndarray, images: int = 100) -> np.ndarray:
@@ -221,7 +244,7 @@ def preferences(task: Task, inputs: Encoded, s2: np.ndarray, images: int = 100) 
     wins, fast = np.zeros((len(s2), 10), dtype=int), in_units(s2)
     for digit in range(10):
         shown = np.flatnonzero(inputs.test_labels == digit)[:images]
-        found = survey(inputs.test, shown, fast, numbers(task), task.padding2)[1]
+        found = first_maps(inputs.test, shown, fast, numbers(task), task.padding2)
         wins[:, digit] = np.bincount(found[found >= 0], minlength=len(s2))
     return np.where(wins.any(1), wins.argmax(1), SILENT)
 
@@ -256,6 +279,30 @@ def outcome(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule:
               "forced": (run.forced == run.targets)[first], "aware": np.isin(preferred, pair)[preferred != SILENT]}
     return {"pair": f"{pair[0]}{pair[1]}", "size": size, "rule": rule, "seed": seed,
             **{name: round(float(each.mean()), 4) if len(each) else 0.0 for name, each in shares.items()}}
+
+
+def overlaps(features: np.ndarray, shifts: int = 7) -> np.ndarray:
+    """How far sets of features (n, x, 10, 15, 15) are the same: (n, n) from 0 to 1, 1 on the diagonal.
+
+    A feature is the set of its strong synapses, weights above 0.5. Two features overlap by the size of their
+    intersection over that of their union (Jaccard; 1 for two empty ones), at the shift of up to `shifts` cells where
+    that is largest: what matters is what is seen, not where. The features of two sets are paired off one to one so
+    that their mean overlap is highest.
+    """
+    n, maps, edge = len(features), features.shape[1], features.shape[-1]
+    strong = (features > 0.5).reshape(n * maps, -1, edge, edge)
+    count, size = strong.sum((1, 2, 3)), 2 * edge  # no wrapping around
+    waves, best = np.fft.rfft2(strong, (size, size)), np.empty((n * maps, n * maps))
+    near = np.r_[:shifts + 1, size - shifts:size]
+    for i, wave in enumerate(waves):
+        shared = np.fft.irfft2((waves.conj() * wave).sum(1), (size, size))[:, near][..., near].max((1, 2))
+        every = count[i] + count - np.rint(shared)
+        best[i] = np.where(every > 0, np.rint(shared) / np.maximum(1, every), 1)
+    best = best.reshape(n, maps, n, maps).swapaxes(1, 2)
+    found = np.empty((n, n))
+    for i, j in np.ndindex(n, n):
+        found[i, j] = best[i, j][linear_sum_assignment(best[i, j], maximize=True)].mean()
+    return found
 
 
 def reconstruct(s1: Tensor, s2: np.ndarray) -> Tensor:

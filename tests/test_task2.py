@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from rstdp import competition, layers, plasticity, task2
 from rstdp.config import SPYKETORCH
-from rstdp.kernels_task2 import UNIT, in_units, inhibited, show, show_c2, sort_spikes, survey
+from rstdp.kernels_task2 import UNIT, first_maps, in_units, inhibited, show, show_c2, sort_spikes, survey
 from rstdp.network import Network
 from rstdp.task2 import NOTHING, SILENT, Task
 
@@ -106,7 +106,7 @@ def test_without_learning_nothing_changes(c1, weights):
 def test_a_survey_walks_to_the_end_and_decides_alike_afterwards(c1, weights, inhibit):
     (s2, s3), spikes, n = weights, sort_spikes(c1, TASK.bins), (*NUMBERS, inhibit)
     shown, targets = np.arange(len(c1))[::-1].copy(), np.random.default_rng(2).integers(-1, 2, len(c1))
-    c2, first = survey(spikes, shown, in_units(s2), n, 4)
+    c2, first = (find(spikes, shown, in_units(s2), n, 4) for find in (survey, first_maps))
     for i, times, won in zip(shown, c2, first):
         _, _, winner, all_of_them = slow(c1[i], s2, 0 * s3, inhibit)  # never decides
         assert np.array_equal(times, all_of_them) and won == (winner.feature if winner else -1)
@@ -119,9 +119,8 @@ def test_a_survey_walks_to_the_end_and_decides_alike_afterwards(c1, weights, inh
 
 def test_potentials_cannot_overflow():
     every = np.zeros((1, 10, 14, 14), np.uint8)  # all inputs spike at once, all weights are 1
-    c2, first = survey(sort_spikes(every, 2), np.array([0]),
-                       in_units(np.ones((2, 10, 15, 15), np.float32)), (*NUMBERS, False), 7)
-    assert c2.tolist() == [[0, 0]] and first.tolist() == [0]
+    ones = in_units(np.ones((2, 10, 15, 15), np.float32))
+    assert survey(sort_spikes(every, 2), np.array([0]), ones, (*NUMBERS, False), 7).tolist() == [[0, 0]]
     with pytest.raises(ValueError, match="2047 inputs"):
         sort_spikes(np.zeros((1, 10, 15, 15), np.uint8), 2)
 
