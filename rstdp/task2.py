@@ -55,7 +55,7 @@ class Task(NamedTuple):
     doubling: bool = True  #: whether S1's rates double every 500 images, as in task 1
     images: int = 10000  #: training images, the first of the data set, targets and distractors
     stdp_images: int = 10000  #: how many of them S1 and S2 see for STDP, targets and distractors alike
-    passes: int = 15  #: times that the images are shown where reward counts
+    passes: int = 5  #: times that they are shown where reward counts: then 10,000 decisions are about targets
     stdp_passes: int = 1  #: times that they are shown to S2 for STDP
     together: bool = False  #: by STDP, S2 learns while S3 does, in `passes`; else S2 learns first
     batch: int = 100  #: N, images over which hits and misses are counted
@@ -76,7 +76,7 @@ class Task(NamedTuple):
 
 #: open choices the other way round, one at a time, to see which of them matter
 CHOICES = {
-    "default": {}, "1 pass": {"passes": 1}, "5 passes": {"passes": 5}, "30 passes": {"passes": 30},
+    "default": {}, "1 pass": {"passes": 1}, "15 passes": {"passes": 15}, "45 passes": {"passes": 45},
     "50,000 images once": {"images": 50000, "passes": 1}, "STDP in S2, 5 passes": {"stdp_passes": 5},
     "linear latencies": {"coding": "intensity"}, "15 bins": {"bins": 15},
     "no padding of S1": {"padding1": 0, "padding2": 8}, "S2 at 4 positions": {"padding2": 1},

@@ -176,6 +176,23 @@ def test_silence_counts_as_a_miss_only_if_asked_for():
     assert task2.factors(Task(batch=4), decisions, targets) == (0.5, 0.25)
 
 
+def test_features_overlap_wherever_they_lie_and_in_any_order():
+    rng = np.random.default_rng(0)
+    some = (rng.random((3, 2, 15, 15)) < 0.1).astype(float)
+    some[:, :, :, -3:] = some[:, :, -2:] = 0
+    moved = np.roll(some, (2, 3), (2, 3))[::-1]  # the same, elsewhere and in another order
+    half = some.copy()
+    for one in half:  # without every second of the synapses
+        one.reshape(-1)[np.flatnonzero(one)[::2]] = 0
+    silent = np.zeros_like(some)
+    found = task2.overlaps(np.stack([some, moved, half, silent]))
+    assert found[0, 1] == 1 and np.array_equal(np.diag(found), np.ones(4))
+    shares = [np.count_nonzero(b) / np.count_nonzero(a) for a, b in zip(some, half)]
+    assert found[0, 2] == found[2, 0] == pytest.approx(np.mean(shares)) and found[0, 3] == 0
+    far = task2.overlaps(np.stack([some, np.roll(some, 3, 3)]), shifts=1)
+    assert far[0, 1] < 0.5
+
+
 @pytest.fixture(scope="module")
 def grid():
     spec = importlib.util.spec_from_file_location("report_task2", REPORT / "task2.py")
@@ -205,6 +222,9 @@ def test_an_interrupted_grid_goes_on_and_refuses_other_parameters(grid, tmp_path
     assert started == [(2, "r-stdp"), (2, "stdp"), (4, "r-stdp"), (4, "r-stdp"), (4, "stdp")]
     killed = pd.read_csv(tmp_path / "killed" / "runs.csv", dtype={"pair": str})
     assert killed.drop(columns="seconds").equals(whole.drop(columns="seconds")) and len(whole) == 4
+    features = pd.read_csv(tmp_path / "killed" / "features.csv")
+    assert features.rule.tolist() == ["r-stdp", "stdp"] and features.others.tolist() == [1, 1]
+    assert (tmp_path / "killed" / "features.npz").exists()
     assert len(json.loads((tmp_path / "killed" / "provenance.json").read_text())["sessions"]) == 2
     assert grid.main([*command, "--set", "batch=7", "--out", str(tmp_path / "killed")]) == 2
     assert "other parameters" in capsys.readouterr().err
