@@ -38,7 +38,8 @@ KEYS = {"description", "experiments", "chapters", "rerun_chapters"}
 #: results that no experiment makes, and what makes them
 SCRIPTS = {"verify": ["verify.py", "--dataset", "mnist"], "benchmark": ["benchmark.py", "--dataset", "mnist"],
            "readout": ["readout.py", "--dataset", "mnist"], "handmade": ["handmade.py"],
-           "task2": ["task2.py", "--preset", "full", "--seeds", "0", "1", "2"]}
+           "task2": ["task2.py", "--preset", "full", "--seeds", "0", "1", "2"],
+           "task2-choices": ["task2_choices.py"]}
 HEAD = """<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 body { margin: 0; }

@@ -10,6 +10,7 @@ import pandas as pd
 from evidence import (
     ENOUGH,
     PAPER,
+    REFERENCE,
     TOLERANCE,
     Estimate,
     Missing,
@@ -153,6 +154,14 @@ def overlaps(folders: Sequence[Path]) -> Overlaps:
                for name in ("others", "again")}
     by_pair = table[table.rule == "r-stdp"].groupby("pair")[["again", "others"]].mean()
     return Overlaps(by_seed["others"], by_seed["again"], Estimate.of(by_pair.again - by_pair.others), len(by_pair))
+
+
+def from_paper(folders: Sequence[Path], rule: str) -> pd.Series:
+    """Our mean accuracy less the paper's figure 4, a fraction for each size that both have. Raises Missing."""
+    theirs = pd.read_csv(REFERENCE / "figure4.csv")
+    theirs = theirs[theirs.rule == rule].set_index("maps").accuracy
+    ours = pd.Series({size: one.mean for size, one in task2_curve(folders, rule).items()})
+    return (ours - theirs).dropna()
 
 
 def choices(folders: Sequence[Path], column: str = "accuracy_all") -> pd.DataFrame:
