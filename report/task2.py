@@ -90,10 +90,11 @@ class Table:
         write_whole(self.folder / "provenance.json", lambda file: file.write(json.dumps(facts, indent=1).encode()))
 
 
-def trained(task: task2.Task, inputs: task2.Encoded, pair: tuple[int, int], rule: str, seed: int) -> np.ndarray:
+def trained(task: task2.Task, inputs: task2.Encoded, pair: tuple[int, int], rule: str, seed: int,
+            features: task2.Features | None) -> np.ndarray:
     """S2's weights in a network with the maps of figure 5, the same as in the grid."""
     torch.set_num_threads(1)
-    return task2.learn(task, inputs, pair, FIGURE5, rule, seed).s2
+    return task2.learn(task, inputs, pair, FIGURE5, rule, seed, features).s2
 
 
 def compare_features(task: task2.Task, inputs: task2.Encoded, pairs, seed: int, jobs: int) -> tuple[list, dict]:
@@ -102,10 +103,14 @@ def compare_features(task: task2.Task, inputs: task2.Encoded, pairs, seed: int, 
     A row a rule and pair. `others`: mean overlap with the features of the other pairs, from the same first weights.
     `again`: the same with other first weights but for the same pair: how far chance alone moves the features.
     """
-    rows, kept = [], {"s1": inputs.s1.numpy()}
+    rows, kept, starts = [], {"s1": inputs.s1.numpy()}, (seed, seed + OTHER)
+    features = dict.fromkeys(starts)
+    if not task.together:
+        features = {start: task2.stdp_features(task, inputs, FIGURE5, start) for start in starts}
     for rule in task2.RULES:
-        every = np.stack(Parallel(n_jobs=jobs)(delayed(trained)(task, inputs, pair, rule, start)
-                                               for start in (seed, seed + OTHER) for pair in pairs))
+        every = np.stack(Parallel(n_jobs=jobs)(delayed(trained)(task, inputs, pair, rule, start,
+                                                                features[start] if rule == "stdp" else None)
+                                               for start in starts for pair in pairs))
         found, n = task2.overlaps(every), len(pairs)
         for i, pair in enumerate(pairs):
             others = np.delete(found[i, :n], i).mean() if n > 1 else 1.0
