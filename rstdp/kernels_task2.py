@@ -17,7 +17,7 @@ import numpy as np
 from .kernels import CACHE_LINE, aligned, geometry, jit, jit_any_order, maximum, reach, sort_events, unsigned
 from .kernels_stdp import update
 
-UNIT = 2.0**20  #: a weight of 1: fine enough that rounding it (5e-7) changes no winner in practice, see `most_inputs`
+UNIT = 2.0**20  #: a weight of 1; as fine as MOST_INPUTS allow, it moves a weight by 5e-7 at most
 MOST_INPUTS = 2047  #: as many weights of 1 fit into 32 bits
 
 
