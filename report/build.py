@@ -41,7 +41,8 @@ SCRIPTS = {"verify": ["verify.py", "--dataset", "mnist"], "benchmark": ["benchma
            "task2": ["task2.py", "--preset", "full", "--seeds", "0", "1", "2"],
            "nmnist-simulator": ["nmnist_validation.py"],
            "nmnist-decisions": ["nmnist_decisions.py", "--networks", "../work/nmnist"],
-           "nmnist-real": ["nmnist_real.py", "--lower", "nmnist/saccades-0.npz", "--seeds", "0", "1", "2"]}
+           "nmnist-real": ["nmnist_real.py", "--lower", "nmnist/saccades-0.npz", "--seeds", "0", "1", "2"],
+           "task2-choices": ["task2_choices.py"]}
 HEAD = """<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 html { font-size: 16px; }

@@ -3,9 +3,10 @@
     python report/task2.py --preset quick                 three pairs, two sizes, about a minute
     python report/task2.py --preset full --seeds 0 1 2    all 45 pairs and 12 sizes, 1,080 runs a seed
 
-Writes report/results/task2/runs.csv, a row a run, after every run, features.npz with a few networks for figure 5, and
-provenance.json. Runs that are in runs.csv are not repeated, so that a killed command goes on when it is given again;
---set NAME=VALUE changes a parameter of rstdp.task2.Task and asks for another --out.
+Writes report/results/task2/runs.csv, a row a run, after every run, and provenance.json; then, with the four maps of
+figure 5, features.npz for its pictures and features.csv, how far the features of every pair are those of other pairs.
+Runs that are in runs.csv are not repeated, so that a killed command goes on when it is given again; --set NAME=VALUE
+changes a parameter of rstdp.task2.Task and asks for another --out.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ KEYS = ["seed", "pair", "size", "rule"]
 SHOWN = ((0, 1), (4, 9), (3, 5))  #: pairs whose features are kept
 #: maps of S2 in figure 5
 FIGURE5 = 4
+OTHER = 1000  #: added to the seed for other first weights
 PRESETS = {"quick": (SHOWN, (4, 10)), "full": (task2.PAIRS, task2.SIZES)}
 
 
@@ -50,7 +52,7 @@ def changed(changes: list[str]) -> task2.Task:
 
 
 def one(task: task2.Task, inputs: task2.Encoded, pair: tuple[int, int], size: int, rule: str, seed: int,
-        features: np.ndarray | None) -> dict:
+        features: task2.Features | None) -> dict:
     """One run as a row with its wall-clock time."""
     torch.set_num_threads(1)  # the runs share the cores between them
     started = time.perf_counter()
@@ -63,10 +65,10 @@ class Table:
 
     def __init__(self, folder: Path, task: task2.Task, data: datasets.Dataset):
         self.folder, self.task, self.data, self.began = folder, task, data, time.perf_counter()
-        self.rows, self.sessions = [], []
+        self.rows, self.sessions, self.checksum, self.commit = [], [], data.checksum(), provenance.commit()
         if (folder / "runs.csv").exists():
             facts = json.loads((folder / "provenance.json").read_text())
-            now = {"parameters": task._asdict(), "data_md5": data.checksum(), "behaviour": provenance.behaviour()}
+            now = {"parameters": task._asdict(), "data_md5": self.checksum, "behaviour": provenance.behaviour()}
             for name, value in now.items():
                 if facts[name] != value:
                     raise ValueError(f"{folder} holds runs of other {name}; choose another --out")
@@ -81,18 +83,42 @@ class Table:
         """Write the table, sorted, whole or not at all, and where it comes from."""
         table = pd.DataFrame(self.rows).sort_values(KEYS)
         write_whole(self.folder / "runs.csv", lambda file: file.write(table.to_csv(index=False).encode()))
-        session = {"seconds": round(time.perf_counter() - self.began, 1), "jobs": jobs, "commit": provenance.commit()}
-        facts = provenance.describe(dataset=self.data.name, data_md5=self.data.checksum(),
+        session = {"seconds": round(time.perf_counter() - self.began, 1), "jobs": jobs, "commit": self.commit}
+        facts = provenance.describe(dataset=self.data.name, data_md5=self.checksum,
                                     parameters=self.task._asdict(), seeds=sorted({row["seed"] for row in self.rows}),
                                     sessions=[*self.sessions, session])
         write_whole(self.folder / "provenance.json", lambda file: file.write(json.dumps(facts, indent=1).encode()))
 
 
-def keep_features(path: Path, task: task2.Task, inputs: task2.Encoded, pairs, seed: int) -> None:
-    """S1's weights, and S2's of both rules for a few pairs with few maps, as float16: they are for pictures."""
-    kept = {f"{rule} {pair[0]}{pair[1]}": task2.learn(task, inputs, pair, FIGURE5, rule, seed).s2.astype(np.float16)
-            for pair in SHOWN if pair in pairs for rule in task2.RULES}
-    write_npz(path, compressed=True, s1=inputs.s1.numpy(), **kept)
+def trained(task: task2.Task, inputs: task2.Encoded, pair: tuple[int, int], rule: str, seed: int,
+            features: task2.Features | None) -> np.ndarray:
+    """S2's weights in a network with the maps of figure 5, the same as in the grid."""
+    torch.set_num_threads(1)
+    return task2.learn(task, inputs, pair, FIGURE5, rule, seed, features).s2
+
+
+def compare_features(task: task2.Task, inputs: task2.Encoded, pairs, seed: int, jobs: int) -> tuple[list, dict]:
+    """Rows for features.csv, and a few features for pictures, as float16.
+
+    A row a rule and pair. `others`: mean overlap with the features of the other pairs, from the same first weights.
+    `again`: the same with other first weights but for the same pair: how far chance alone moves the features.
+    """
+    rows, kept, starts = [], {"s1": inputs.s1.numpy()}, (seed, seed + OTHER)
+    features = dict.fromkeys(starts)
+    if not task.together:
+        features = {start: task2.stdp_features(task, inputs, FIGURE5, start) for start in starts}
+    for rule in task2.RULES:
+        every = np.stack(Parallel(n_jobs=jobs)(delayed(trained)(task, inputs, pair, rule, start,
+                                                                features[start] if rule == "stdp" else None)
+                                               for start in starts for pair in pairs))
+        found, n = task2.overlaps(every), len(pairs)
+        for i, pair in enumerate(pairs):
+            others = np.delete(found[i, :n], i).mean() if n > 1 else 1.0
+            rows.append({"seed": seed, "rule": rule, "pair": f"{pair[0]}{pair[1]}", "others": round(others, 4),
+                         "again": round(found[i, n + i], 4)})
+            if pair in SHOWN:
+                kept[f"{rule} {pair[0]}{pair[1]}"] = every[i].astype(np.float16)
+    return rows, kept
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -117,13 +143,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     grid = [(pair, size, rule) for pair in pairs for size in options.sizes or sizes for rule in task2.RULES]
+    path, compared = options.out / "features.csv", pd.DataFrame({"seed": []})
+    if path.exists():
+        compared = pd.read_csv(path, dtype={"pair": str})
     for seed in options.seeds:
         left = [key for key in grid if not table.has(*key, seed)]
-        if not left:
+        if not left and seed in set(compared.seed):
             continue
         inputs = task2.encoded(task, seed, data)
-        if seed == options.seeds[0] and not (options.out / "features.npz").exists():
-            keep_features(options.out / "features.npz", task, inputs, pairs, seed)
         features = {}  # S2 after STDP, which does not depend on the pair
         if not task.together:
             wanted = sorted({size for _, size, rule in left if rule == "stdp"})
@@ -135,6 +162,12 @@ def main(arguments: list[str] | None = None) -> int:
         for row in tqdm(done, total=len(left), desc=f"seed {seed}", unit="run"):
             table.rows.append(row)
             table.save(options.jobs)
+        rows, kept = compare_features(task, inputs, pairs, seed, options.jobs)
+        compared = pd.concat([compared, pd.DataFrame(rows)]).astype({"seed": int})
+        text = compared.to_csv(index=False).encode()
+        write_whole(path, lambda file, text=text: file.write(text))
+        if seed == options.seeds[0]:
+            write_npz(options.out / "features.npz", compressed=True, **kept)
     shown = pd.DataFrame(table.rows).groupby(["size", "rule"]).accuracy.agg(["mean", "count"]).unstack()
     print(shown.to_string())
     return 0

@@ -84,7 +84,7 @@ def _screen(events, starts, sizes, fast, window, total):
     total[:] = 0
     part = aligned(np.zeros(total.shape[1] + CACHE_LINE, np.uint16), CACHE_LINE)[:total.shape[1]]
     stride, places = kernel_h * kernel_w * padded, height * width
-    for group in range(starts.shape[1] // places):
+    for group in range((starts.shape[1] - 1) // places):
         for b in range(len(starts)):
             waiting = 0
             for place in range(places):

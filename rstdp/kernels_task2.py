@@ -1,28 +1,68 @@
 """The compiled passes of task 2: one image costs one walk over C1's spikes until S3 has decided. Book chapter: 10.
 
-Events and their order are those of `kernels`, whose grid keeps every sum exact; weights lie as `kernels.maps_last` lays
-them out, but without its padding, since S2 may have two maps only.
+Three things make the walk short. C1's spikes are sorted once for all runs of a seed (`sort_spikes`). Potentials are
+32-bit integers, sums of weights in units of 2**-20 (`in_units`): exact in any order, and twice as many at a time as
+float64. And no potential can grow by more than one a spike, so as long as the highest potential plus the spikes since
+stays at or below the threshold, nobody looks which neuron fires.
+
+The readable rules that this equals, with the same units, are in tests/test_task2.py.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from .kernels import CACHE_LINE, add_event, aligned, geometry, jit, maximum, on_grid, sort_events
-from .kernels_stdp import refresh, update
+from .kernels import CACHE_LINE, aligned, geometry, jit, jit_any_order, maximum, reach, sort_events, unsigned
+from .kernels_stdp import update
+
+UNIT = 2.0**20  #: a weight of 1; as fine as MOST_INPUTS allow, it moves a weight by 5e-7 at most
+MOST_INPUTS = 2047  #: as many weights of 1 fit into 32 bits
 
 
-def unpadded(weight: np.ndarray) -> np.ndarray:
-    """Weights (F, C, K, K) as `kernels.maps_last` lays them out, without its padding: few maps need few lanes."""
-    return np.ascontiguousarray(np.moveaxis(on_grid(weight), 0, -1)[:, ::-1, ::-1])
+class Spikes(NamedTuple):
+    """Spike times of many images, and their spikes in the order of time."""
+
+    times: np.ndarray  #: (N, C, H, W) uint8, `bins` for silent
+    events: np.ndarray  #: (spikes of all images,) uint16, the flat index of each input
+    starts: np.ndarray  #: (N, bins + 1) int64: events[starts[i, t]:starts[i, t + 1]] are those of image i at time t
+
+
+def sort_spikes(times: np.ndarray, bins: int) -> Spikes:
+    """Sort the spikes of images (N, C, H, W). Raises ValueError where potentials could overflow: above 2,047 inputs."""
+    if times[0].size > MOST_INPUTS:
+        raise ValueError(f"S2 of task 2 takes up to {MOST_INPUTS} inputs an image, got {times[0].size}")
+    return Spikes(times, *_sort(times, bins))
+
+
+@jit
+def _sort(times, bins):
+    starts, count = np.empty((len(times), bins + 1), np.int64), 0
+    for t in times.reshape(times.size):
+        count += t < bins
+    events, count = np.empty(count, np.uint16), 0
+    some, begin = np.empty(times[0].size, np.int64), np.empty(bins + 1, np.int64)
+    for i in range(len(times)):
+        sort_events(times[i], bins, some, begin)
+        starts[i] = begin + count
+        for e in range(begin[bins]):
+            events[count + e] = some[e]
+        count += begin[bins]
+    return events, starts
+
+
+def in_units(weight: np.ndarray) -> np.ndarray:
+    """Weights (F, C, K, K) -> int32 (C, K, K, F) in units of 2**-20, both window axes flipped."""
+    return np.ascontiguousarray(np.moveaxis(np.rint(weight * UNIT).astype(np.int32), 0, -1)[:, ::-1, ::-1])
 
 
 @jit
 def inhibited(times, fast, threshold, pad, bins):
     """As `kernels.conv_times`, but only the first map to fire at a position fires, of equals the strongest."""
-    sizes, maps = geometry(times, fast, pad), fast.shape[3]
+    sizes, maps, limit = geometry(times, fast, pad), fast.shape[3], threshold * UNIT
     positions, flat = sizes[5] * sizes[6], fast.reshape(fast.size)
-    potential, touched = np.empty(positions * maps), np.zeros(positions, dtype=np.bool_)
+    potential = np.empty(positions * maps, np.int32)
     events, starts = np.empty(times[0].size, np.int64), np.empty(bins + 1, np.int64)
     out = np.full((len(times), maps, positions), bins, dtype=np.uint8)
     for i in range(len(times)):
@@ -31,98 +71,187 @@ def inhibited(times, fast, threshold, pad, bins):
         done = np.zeros(positions, dtype=np.bool_)
         for t in range(bins):
             for e in range(starts[t], starts[t + 1]):
-                add_event(events[e], sizes, flat, potential, touched)
+                _add(events[e], sizes, flat, potential)
             for p in range(positions):
-                if touched[p] and not done[p]:
-                    best = np.argmax(potential[p * maps:(p + 1) * maps])
-                    if potential[p * maps + best] > threshold:
-                        out[i, best, p], done[p] = t, True
-                touched[p] = False
+                best = p * maps + np.argmax(potential[p * maps:(p + 1) * maps])
+                if potential[best] > limit and not done[p]:
+                    out[i, best - p * maps, p], done[p] = t, True
     return out.reshape((len(times), maps, sizes[5], sizes[6]))
 
 
 @jit
-def respond(times, fast, s3, threshold2, threshold3, inhibit, pad, bins, events, starts, potential, touched, c2):
-    """One image, C1's times (C, H, W), until S3 decides: (decision, its time, map, position and time of S2's winner).
+def _add(index, sizes, weight, potential):
+    """As `kernels.add_event`, without a note of where."""
+    height, width, pad, kernel_h, kernel_w, out_h, out_w, maps = sizes
+    channel, rest = divmod(index, height * width)
+    y, x = divmod(rest, width)
+    first_row, last_row, top = reach(y, height, pad, kernel_h, out_h)
+    first, last, left = reach(x, width, pad, kernel_w, out_w)
+    run = unsigned((last - first) * maps)
+    for row in range(first_row, last_row):
+        a = unsigned((row * out_w + first) * maps)
+        b = unsigned(((channel * kernel_h + row - top) * kernel_w + first - left) * maps)
+        for f in range(run):
+            potential[a + f] += weight[b + f]
+
+
+@jit_any_order
+def _peaks(potential, peaks):
+    """The highest potential of each map (maps,), from (positions * maps,)."""
+    maps, p = unsigned(len(peaks)), unsigned(0)
+    peaks[:] = 0
+    while p < len(potential):
+        for f in range(maps):
+            peaks[f] = max(peaks[f], potential[p + f])
+        p += maps
+
+
+@jit
+def vote(c2, t, s3, total):
+    """The maps of S2 that spike at t raise S3's potentials (classes,); returns the first of the highest."""
+    for f in range(len(c2)):
+        if c2[f] == t:
+            for c in range(len(s3)):
+                total[c] += np.float64(s3[c, f])
+    return np.argmax(total)
+
+
+@jit
+def respond(spikes, i, sizes, flat, s3, numbers, potential, c2):
+    """Image i until S3 decides: (decision, its time, map, position and time of S2's winner).
 
     The winner is the neuron that fired first, among equals that of the highest potential, then the first; map -1 where
-    there is none. c2 (maps,) gets the spike times of C2 so far. fast: S2's weights, `unpadded`.
+    there is none. c2 (maps,) gets the spike times of C2 so far. flat: S2's weights, `in_units`.
     """
-    sizes, maps = geometry(times, fast, pad), len(c2)
-    positions, flat = sizes[5] * sizes[6], fast.reshape(fast.size)
-    total, done = np.zeros(len(s3)), np.zeros(positions, dtype=np.bool_)
-    winner, position, when, highest = -1, -1, bins, 0.0
+    threshold2, threshold3, inhibit = np.int64(numbers[0] * UNIT), numbers[1], numbers[4]
+    maps, positions, bins = len(c2), sizes[5] * sizes[6], spikes.starts.shape[1] - 1
+    total, done, peaks = np.zeros(len(s3)), np.zeros(positions, dtype=np.bool_), np.empty(maps, np.int32)
+    winner, position, when, highest, bound = -1, -1, bins, threshold2, 0
     potential[:] = 0
     c2[:] = bins
-    sort_events(times, bins, events, starts)
     for t in range(bins):
-        for e in range(starts[t], starts[t + 1]):
-            add_event(events[e], sizes, flat, potential, touched)
-        for p in range(positions):
-            now = potential[p * maps:(p + 1) * maps]
-            if not touched[p] or done[p] or maximum(now) <= threshold2:
-                touched[p] = False
-                continue
-            touched[p], done[p], best = False, inhibit, np.argmax(now)
+        begin, end = spikes.starts[i, t], spikes.starts[i, t + 1]
+        for e in range(begin, end):
+            _add(np.int64(spikes.events[e]), sizes, flat, potential)
+        bound += (end - begin) * np.int64(UNIT)
+        if bound > threshold2:
+            bound = np.int64(maximum(potential))
+        if bound <= threshold2:
+            continue
+        if winner >= 0 and not inhibit:
+            _peaks(potential, peaks)
             for f in range(maps):
-                if now[f] > threshold2 and (f == best or not inhibit):
-                    c2[f] = min(c2[f], t)
-            if when >= t and (now[best] > highest or (now[best] == highest and best < winner)):
-                winner, position, when, highest = best, p, t, now[best]
-        for f in range(maps):
-            if c2[f] == t:
-                for c in range(len(s3)):
-                    total[c] += np.float64(s3[c, f])
-        decision = np.argmax(total)
+                c2[f] = min(c2[f], t if peaks[f] > threshold2 else bins)
+        else:
+            for p in range(positions):
+                first, last = 0, maps
+                if inhibit:
+                    first = np.argmax(potential[p * maps:(p + 1) * maps])
+                    last = first if done[p] else first + 1
+                    done[p] = done[p] or potential[p * maps + first] > threshold2
+                for f in range(first, last):
+                    now = np.int64(potential[p * maps + f])
+                    if now > threshold2:
+                        c2[f] = min(c2[f], t)
+                        if when >= t and (now > highest or (now == highest and f < winner)):
+                            winner, position, when, highest = f, p, t, now
+        decision = vote(c2, t, s3, total)
         if total[decision] > threshold3:
             return decision, t, winner, position, when
+        if maximum(c2) < bins:
+            break  # all maps have spiked
     return -1, bins, winner, position, when
 
 
 @jit
-def show(times, targets, s2, fast, s3, rates2, rates3, plain, learns, numbers, pad, bins):
-    """Show images (N, C, H, W) one by one; returns decisions (N,). targets (N,): 0 or 1, -1 for distractors.
+def _buffers(spikes, fast, pad):
+    """What `respond` writes to: potentials (positions * maps,) from a cache line on, and C2's spike times (maps,)."""
+    sizes, maps = geometry(spikes.times, fast, pad), fast.shape[3]
+    potential = aligned(np.empty(sizes[5] * sizes[6] * maps + CACHE_LINE, np.int32), CACHE_LINE)
+    return sizes, potential[:sizes[5] * sizes[6] * maps], np.empty(maps, np.int64)
+
+
+@jit
+def show(spikes, shown, targets, s2, fast, s3, rates2, rates3, plain, learns, numbers, pad):
+    """Show the images with indices shown (n,) one by one; returns decisions (n,). targets (n,): 0, 1, -1 for neither.
 
     rates2, rates3: ((plus, minus) of reward, the same of punishment), and `plain` = (plus, minus) of STDP in S2, which
-    asks for no signal; (0, 0) where S2 learns by R-STDP. learns: whether (S2, S3) learn at all.
+    asks for no signal; (0, 0) where S2 learns by R-STDP. learns: whether (S2, S3) learn at all. s2 (maps, C, K, K)
+    with its copy `fast` and s3 (classes, maps) change in place. numbers: thresholds of S2 and S3, S3's bounds, whether
+    the maps of S2 inhibit each other.
     """
-    threshold2, threshold3, low, high, inhibit = numbers
-    maps, width = len(s2), times.shape[3] + 2 * pad - s2.shape[3] + 1
-    positions = width * (times.shape[2] + 2 * pad - s2.shape[2] + 1)
-    events, starts = np.empty(times[0].size, np.int64), np.empty(bins + 1, np.int64)
-    potential = aligned(np.empty(positions * maps + 8), CACHE_LINE)[:positions * maps]
-    touched, c2 = np.zeros(positions, dtype=np.bool_), np.empty(maps, dtype=np.int64)
-    decisions = np.empty(len(times), dtype=np.int64)
-    for i in range(len(times)):
-        decision, decided, winner, position, when = respond(times[i], fast, s3, threshold2, threshold3,
-                                                            inhibit, pad, bins, events, starts, potential, touched, c2)
-        decisions[i] = decision
-        signal = targets[i] >= 0 and decision >= 0
-        outcome = 0 if decision == targets[i] else 1
+    sizes, potential, c2 = _buffers(spikes, fast, pad)
+    flat, decisions = fast.reshape(fast.size), np.empty(len(shown), dtype=np.int64)
+    for n in range(len(shown)):
+        i = shown[n]
+        decision, decided, winner, position, when = respond(spikes, i, sizes, flat, s3, numbers, potential, c2)
+        decisions[n] = decision
+        signal = targets[n] >= 0 and decision >= 0
+        outcome = 0 if decision == targets[n] else 1
         if learns[0] and winner >= 0 and (signal or plain[0] != 0):
             plus, minus = plain if plain[0] != 0 else rates2[outcome]
-            row, column = divmod(position, width)
-            update(s2[winner], times[i], row, column, when, plus, minus, True, 0.0, 1.0, pad)
-            refresh(s2[winner], fast[..., winner])
+            row, column = divmod(position, sizes[6])
+            update(s2[winner], spikes.times[i], row, column, when, plus, minus, True, 0.0, 1.0, pad)
+            _refresh(s2[winner], fast[..., winner])
         if learns[1] and signal:
-            plus, minus = rates3[outcome]
-            for f in range(maps):
-                change = np.float32(plus if c2[f] <= decided else minus)
-                if low == 0:
-                    change *= s3[decision, f] * (np.float32(1) - s3[decision, f])
-                s3[decision, f] = min(max(s3[decision, f] + change, np.float32(low)), np.float32(high))
+            _learn_s3(s3[decision], c2, decided, rates3[outcome], numbers)
     return decisions
 
 
 @jit
-def first_maps(times, fast, threshold2, inhibit, pad, bins):
-    """The map of S2 that fires first on each image (N, C, H, W), -1 for none: (N,) int64."""
-    sizes, maps = geometry(times, fast, pad), fast.shape[3]
-    positions, ones = sizes[5] * sizes[6], np.ones((1, maps), dtype=np.float32)
-    events, starts = np.empty(times[0].size, np.int64), np.empty(bins + 1, np.int64)
-    potential, touched = np.empty(positions * maps), np.zeros(positions, dtype=np.bool_)
-    c2, found = np.empty(maps, dtype=np.int64), np.empty(len(times), dtype=np.int64)
-    for i in range(len(times)):
-        found[i] = respond(times[i], fast, ones, threshold2, 0.0, inhibit, pad, bins, events, starts, potential,
-                           touched, c2)[2]
+def _refresh(weight, fast):
+    """Bring one map (C, K, K) of the copy up to date."""
+    for c in range(weight.shape[0]):
+        for ky in range(weight.shape[1]):
+            for kx in range(weight.shape[2]):
+                fast[c, -1 - ky, -1 - kx] = np.int32(np.rint(weight[c, ky, kx] * UNIT))
+
+
+@jit
+def _learn_s3(weight, c2, decided, rates, numbers):
+    """The deciding neuron of S3: inputs no later than its spike gain, the others lose; bounds as in `handmade`."""
+    low, high = np.float32(numbers[2]), np.float32(numbers[3])
+    for f in range(len(c2)):
+        change = np.float32(rates[0] if c2[f] <= decided else rates[1])
+        if low == 0:
+            change *= weight[f] * (np.float32(1) - weight[f])
+        weight[f] = min(max(weight[f] + change, low), high)
+
+
+@jit
+def show_c2(c2, targets, s3, rates3, learns, numbers, bins):
+    """As `show`, for C2's spike times (n, maps) of an S2 that does not learn."""
+    decisions = np.full(len(c2), -1)
+    for n in range(len(c2)):
+        total = np.zeros(len(s3))
+        for t in range(bins):
+            decision = vote(c2[n], t, s3, total)
+            if total[decision] > numbers[1]:
+                decisions[n] = decision
+                if learns and targets[n] >= 0:
+                    _learn_s3(s3[decision], c2[n], t, rates3[0 if decision == targets[n] else 1], numbers)
+                break
+    return decisions
+
+
+@jit
+def survey(spikes, shown, fast, numbers, pad):
+    """C2's spike times (n, maps) uint8 of the images shown (n,), to the end."""
+    sizes, potential, c2 = _buffers(spikes, fast, pad)
+    flat, nobody = fast.reshape(fast.size), np.zeros((1, fast.shape[3]), np.float32)  # decides never
+    times = np.empty((len(shown), fast.shape[3]), np.uint8)
+    for n in range(len(shown)):
+        respond(spikes, shown[n], sizes, flat, nobody, numbers, potential, c2)
+        times[n] = c2
+    return times
+
+
+@jit
+def first_maps(spikes, shown, fast, numbers, pad):
+    """The map of S2 that fires first on the images shown, -1 for none: (n,) int64."""
+    sizes, potential, c2 = _buffers(spikes, fast, pad)
+    flat, anybody = fast.reshape(fast.size), np.ones((1, fast.shape[3]), np.float32)  # decides at the first spike
+    found, at_once = np.empty(len(shown), np.int64), (numbers[0], 0.0, 0.0, 1.0, numbers[4])
+    for n in range(len(shown)):
+        found[n] = respond(spikes, shown[n], sizes, flat, anybody, at_once, potential, c2)[2]
     return found

@@ -5,8 +5,9 @@ The first neuron of S3 to fire decides. A decision on a target is rewarded or pu
 signal. S3 always learns by R-STDP; S2 by R-STDP together with it, or by STDP from every image. What the paper leaves
 open is a field of `Task`.
 
-S1's output is the same for all pairs, sizes and rules of a seed and computed once (`encoded`). Then one image costs
-one pass over the spikes of C1 until S3 has decided, compiled in `kernels_task2`.
+S1's output is the same for all pairs, sizes and rules of a seed and computed once (`encoded`), and so is S2's after
+STDP for all pairs (`stdp_features`). By R-STDP one image costs one pass over the spikes of C1 until S3 has decided,
+compiled in `kernels_task2`.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from . import layers
 from .config import SPYKETORCH, Config, Layer
 from .datasets import Dataset
 from .encoding import intensity_to_latency
-from .kernels_task2 import first_maps, inhibited, show, unpadded
+from .kernels_task2 import Spikes, first_maps, in_units, inhibited, show, show_c2, sort_spikes, survey
 from .learning import learn_stdp
 from .network import Network
 from .plasticity import DoublingRate
@@ -32,7 +34,6 @@ SIZES = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 30, 40)  #: maps of S2 in figure 4
 PAIRS = tuple((a, b) for a in range(10) for b in range(a + 1, 10))
 RULES = ("r-stdp", "stdp")  #: how S2 learns
 SILENT = -1
-PADDING = 7  #: around C1 before S2, so that S2 has 14x14 neurons as C2 pools them
 NOTHING = ((0.0, 0.0), (0.0, 0.0))  #: rates of reward and punishment where nothing is learned
 
 
@@ -42,6 +43,8 @@ class Task(NamedTuple):
     coding: str = "rank"  #: pixels become latencies by "rank", in equally full bins, or by "intensity", linearly
     dark: int = 0  #: pixels up to this grey value stay silent
     bins: int = 30  #: time steps
+    padding1: int = 2  #: around the image before S1: C1 has 14x14 cells; 0 leaves 12x12
+    padding2: int = 7  #: around C1 before S2: 14x14 neurons, as many as C2 pools; 8 does so for 12x12 cells
     threshold1: float = 5.0  #: of S1, S2, S3; strictly above fires
     threshold2: float = 40.0
     threshold3: float = 0.9
@@ -51,8 +54,9 @@ class Task(NamedTuple):
     std: float = 0.02
     doubling: bool = True  #: whether S1's rates double every 500 images, as in task 1
     images: int = 10000  #: training images, the first of the data set, targets and distractors
-    passes: int = 5  #: times that they are shown where reward counts: then 10,000 of them are about targets
-    stdp_passes: int = 1  #: times that they are shown to S2 for STDP, targets and distractors alike
+    stdp_images: int = 10000  #: how many of them S1 and S2 see for STDP, targets and distractors alike
+    passes: int = 5  #: times that they are shown where reward counts: then 10,000 decisions are about targets
+    stdp_passes: int = 1  #: times that they are shown to S2 for STDP
     together: bool = False  #: by STDP, S2 learns while S3 does, in `passes`; else S2 learns first
     batch: int = 100  #: N, images over which hits and misses are counted
     count_distractors: bool = False  #: whether distractors count in N
@@ -70,26 +74,38 @@ class Task(NamedTuple):
     high: float = 1.0
 
 
+#: open choices the other way round, one at a time, to see which of them matter
+CHOICES = {
+    "default": {}, "1 pass": {"passes": 1}, "15 passes": {"passes": 15}, "45 passes": {"passes": 45},
+    "50,000 images once": {"images": 50000, "passes": 1}, "STDP in S2, 5 passes": {"stdp_passes": 5},
+    "linear latencies": {"coding": "intensity"}, "15 bins": {"bins": 15},
+    "no padding of S1": {"padding1": 0, "padding2": 8}, "S2 at 4 positions": {"padding2": 1},
+    "pointwise inhibition in S1": {"inhibit1": True}, "pointwise inhibition in S2": {"inhibit2": True},
+    "S1 without doubling": {"doubling": False}, "STDP together with S3": {"together": True},
+    "a_p- as printed": {"s2_punish_minus": 0.04}, "rates not adapted": {"adapt": False}, "N = 1000": {"batch": 1000},
+    "N with distractors": {"count_distractors": True}, "silence is no miss": {"silent_is_miss": False},
+    "S3 with hard bounds": {"low": 0.2, "high": 0.8}, "sigma 0.05": {"std": 0.05},
+}
+
+
 class Encoded(NamedTuple):
-    """What all runs of a seed share: S1's weights (10, 1, 5, 5), C1's spike times (N, 10, 14, 14) uint8 and labels."""
+    """What all runs of a seed share: S1's weights (10, 1, 5, 5), C1's spikes (N, 10, 14, 14) and labels (N,)."""
 
     s1: Tensor
-    train: np.ndarray
+    train: Spikes
     train_labels: np.ndarray
-    test: np.ndarray
+    test: Spikes
     test_labels: np.ndarray
 
 
 def config(task: Task, size: int) -> Config:
-    """The network as a configuration, for its first weights and for S1.
-
-    Windows and paddings follow from each other: C2 pools 14x14, so S2 has 14x14 neurons, so C1 has 14x14 cells (padding
-    2 before S1), and S2's window of 15x15 is padded by 7.
-    """
+    """The network as a configuration, for its first weights and for S1; C2 pools all neurons of a map of S2."""
     layer: dict[str, Any] = {"winners": 1, "radius": 0, "mean": task.mean, "std": task.std}
-    s1 = Layer(maps=10, window=5, padding=2, threshold=task.threshold1, pool=2, stride=2,
+    s1 = Layer(maps=10, window=5, padding=task.padding1, threshold=task.threshold1, pool=2, stride=2,
                double_every=500 if task.doubling else 10**9, **layer)
-    s2 = Layer(maps=size, window=15, padding=PADDING, threshold=task.threshold2, pool=14, stride=14, **layer)
+    neurons = 12 + task.padding1 + 2 * task.padding2 - 14  # along an edge of S2
+    s2 = Layer(maps=size, window=15, padding=task.padding2, threshold=task.threshold2, pool=neurons, stride=neurons,
+               **layer)
     s3 = Layer(maps=2, window=1, padding=0, threshold=task.threshold3, pool=1, stride=1, **layer)
     return dataclasses.replace(SPYKETORCH, name="task2", s1=s1, s2=s2, s3=s3, bins=task.bins, classes=2, low=task.low,
                                high=task.high)
@@ -109,8 +125,8 @@ def encoded(task: Task, seed: int, data: Dataset) -> Encoded:
     """Train S1 by STDP on the training images of `data`, and compute C1's spike times for all its images."""
     network = Network(config(task, 2), seed, channels=1)
     train, test = (encode(task, images) for images in (data.train_images[:task.images], data.test_images))
-    learn_stdp(network, "s1", train, DoublingRate.of(network.config.s1))
-    c1_train, c1_test = (pooled(task, network, times) for times in (train, test))
+    learn_stdp(network, "s1", train[:task.stdp_images], DoublingRate.of(network.config.s1))
+    c1_train, c1_test = (sort_spikes(pooled(task, network, times), task.bins) for times in (train, test))
     return Encoded(network.weights["s1"], c1_train, data.train_labels[:task.images].numpy(), c1_test,
                    data.test_labels.numpy())
 
@@ -119,69 +135,105 @@ def pooled(task: Task, network: Network, times: Tensor) -> np.ndarray:
     """C1's spike times (N, 10, 14, 14) uint8 from those of the pixels (N, 1, 28, 28)."""
     if not task.inhibit1:
         return network.pooled("s1", times).numpy()
-    fast = unpadded(network.weights["s1"].numpy())
-    return torch.cat([layers.pool_first_spike(torch.from_numpy(
-        inhibited(part.contiguous().numpy(), fast, task.threshold1, 2, task.bins)), 2, 2) for part in times.split(500)]
-        ).numpy()
+    fast = in_units(network.weights["s1"].numpy())
+    return torch.cat([layers.pool_first_spike(torch.from_numpy(inhibited(
+        part.contiguous().numpy(), fast, task.threshold1, task.padding1, task.bins)), 2, 2)
+        for part in times.split(500)]).numpy()
+
+
+class Features(NamedTuple):
+    """What STDP gives for all pairs of a seed: S2's weights (x, 10, 15, 15), C2's spike times (N, x) uint8, and the
+    `preferences` of the maps (x,)."""
+
+    s2: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
+    preferred: np.ndarray
 
 
 class Trained(NamedTuple):
-    """A run: S2's weights (x, 10, 15, 15), S3's (2, x), and the decisions (n,) about the test images of the targets."""
+    """A run: S2's weights (x, 10, 15, 15) and S3's (2, x); decisions (n,) about the test images of the targets.
+
+    `forced`: the same, with the highest potential instead of silence. targets: 0 or 1.
+    """
 
     s2: np.ndarray
     s3: np.ndarray
     decisions: np.ndarray
+    forced: np.ndarray
     targets: np.ndarray
 
 
 def numbers(task: Task) -> tuple:
-    """What `show` needs of a task."""
+    """What the kernels need of a task: thresholds, S3's bounds, and whether S2's maps inhibit each other."""
     return task.threshold2, task.threshold3, task.low, task.high, task.inhibit2
 
 
-def stdp_features(task: Task, inputs: Encoded, size: int, seed: int) -> np.ndarray:
-    """S2's weights (size, 10, 15, 15) after STDP from all training images: no label, so the same for every pair."""
-    s2 = Network(config(task, size), seed, channels=1).weights["s2"].numpy()
-    nobody, s3, fast = np.full(len(inputs.train), SILENT), np.ones((1, size), dtype=np.float32), unpadded(s2)
+def first_weights(task: Task, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """S2's (size, 10, 15, 15) and S3's (2, size) before learning."""
+    network = Network(config(task, size), seed, channels=1)
+    return network.weights["s2"].numpy(), network.weights["s3"].reshape(2, size).numpy().copy()
+
+
+def stdp_features(task: Task, inputs: Encoded, size: int, seed: int) -> Features:
+    """S2 after STDP from all training images: it asks for no label, so it is the same for every pair."""
+    s2, _ = first_weights(task, size, seed)
+    nobody = np.full(len(inputs.train_labels[:task.stdp_images]), SILENT)
+    s3, fast = np.ones((1, size), dtype=np.float32), in_units(s2)
     for _ in range(task.stdp_passes):  # an S3 that decides at once stops every image after S2's first spike
-        show(inputs.train, nobody, s2, fast, s3, NOTHING, NOTHING, (task.s2_plus, task.s2_minus), (True, False),
-             (task.threshold2, 0.0, 0.0, 1.0, task.inhibit2), PADDING, task.bins)
-    return s2
+        show(inputs.train, np.arange(len(nobody)), nobody, s2, fast, s3, NOTHING, NOTHING,
+             (task.s2_plus, task.s2_minus), (True, False), (task.threshold2, 0.0, 0.0, 1.0, task.inhibit2),
+             task.padding2)
+    return Features(s2, *(survey(spikes, np.arange(len(spikes.times)), fast, numbers(task), task.padding2)
+                          for spikes in (inputs.train, inputs.test)), preferences(task, inputs, s2))
+
+
+def rates(task: Task, phi: tuple[float, float]) -> tuple[tuple, tuple]:
+    """((plus, minus) of reward, the same of punishment) of S2 and of S3, scaled by (phi_r, phi_p)."""
+    return tuple(((plus * phi[0], minus * phi[0]), (punish_minus * phi[1], punish_plus * phi[1]))
+                 for plus, minus, punish_plus, punish_minus in (
+                     (task.s2_plus, task.s2_minus, task.s2_punish_plus, task.s2_punish_minus),
+                     (task.s3_plus, task.s3_minus, task.s3_punish_plus, task.s3_punish_minus)))
 
 
 def learn(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule: str, seed: int,
-          features: np.ndarray | None = None) -> Trained:
+          features: Features | None = None) -> Trained:
     """Train S2 and S3 of one network and test it. Raises ValueError for an unknown rule.
 
     features: what `stdp_features` gave before for this size and seed, to save making it again.
     """
     if rule not in RULES:
         raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
-    network = Network(config(task, size), seed, channels=1)
-    s2, s3 = network.weights["s2"].numpy(), network.weights["s3"].reshape(2, size).numpy().copy()
-    both, plain = rule == "r-stdp" or task.together, (0.0, 0.0)
-    if rule == "stdp" and task.together:
-        plain = (task.s2_plus, task.s2_minus)
-    elif rule == "stdp":
-        s2 = stdp_features(task, inputs, size, seed) if features is None else features.copy()
     targets, test_targets = (np.select([labels == pair[0], labels == pair[1]], [0, 1], SILENT)
                              for labels in (inputs.train_labels, inputs.test_labels))
-    phi, fast = (1.0, 1.0), unpadded(s2)
-    for batch in task.passes * batches(task, targets):
+    (s2, s3), tested = first_weights(task, size, seed), np.flatnonzero(test_targets >= 0)
+    fixed, plain, phi = rule == "stdp" and not task.together, (0.0, 0.0), (1.0, 1.0)
+    if fixed:
+        s2, c2_train, c2_test, _ = stdp_features(task, inputs, size, seed) if features is None else features
+    elif rule == "stdp":
+        plain = (task.s2_plus, task.s2_minus)
+    fast = in_units(s2)
+    for shown in task.passes * batches(task, targets):
         if plain[0] == 0:  # a neutral signal changes nothing, so these images need not be shown
-            batch = batch[targets[batch] >= 0]
-        rates2, rates3 = (((plus * phi[0], minus * phi[0]), (punish_minus * phi[1], punish_plus * phi[1]))
-                          for plus, minus, punish_plus, punish_minus in (
-                              (task.s2_plus, task.s2_minus, task.s2_punish_plus, task.s2_punish_minus),
-                              (task.s3_plus, task.s3_minus, task.s3_punish_plus, task.s3_punish_minus)))
-        decisions = show(inputs.train[batch], targets[batch], s2, fast, s3, rates2, rates3, plain, (both, True),
-                         numbers(task), PADDING, task.bins)
+            shown = shown[targets[shown] >= 0]
+        rates2, rates3 = rates(task, phi)
+        if fixed:
+            decisions = show_c2(c2_train[shown], targets[shown], s3, rates3, True, numbers(task), task.bins)
+        else:
+            decisions = show(inputs.train, shown, targets[shown], s2, fast, s3, rates2, rates3, plain, (True, True),
+                             numbers(task), task.padding2)
         if task.adapt:
-            phi = factors(task, decisions, targets[batch])
-    shown = test_targets >= 0
-    decisions = show(inputs.test[shown], test_targets[shown], s2, fast, s3, NOTHING, NOTHING, (0.0, 0.0),
-                     (False, False), numbers(task), PADDING, task.bins)
-    return Trained(s2, s3, decisions, test_targets[shown])
+            phi = factors(task, decisions, targets[shown])
+    asked = test_targets[tested]
+    if fixed:
+        decisions = show_c2(c2_test[tested], asked, s3, NOTHING, False, numbers(task), task.bins)
+    else:
+        decisions = show(inputs.test, tested, asked, s2, fast, s3, NOTHING, NOTHING, (0.0, 0.0), (False, False),
+                         numbers(task), task.padding2)
+    silent, forced = np.flatnonzero(decisions == SILENT), decisions.copy()
+    c2 = c2_test[tested[silent]] if fixed else survey(inputs.test, tested[silent], fast, numbers(task), task.padding2)
+    forced[silent] = ((c2 < task.bins) @ s3.T).argmax(1)
+    return Trained(s2, s3, decisions, forced, asked)
 
 
 def preferences(task: Task, inputs: Encoded, s2: np.ndarray, images: int = 100) -> np.ndarray:
@@ -189,10 +241,10 @@ def preferences(task: Task, inputs: Encoded, s2: np.ndarray, images: int = 100) 
 
     That is the digit for which the map most often wins, that is fires first of all.
     """
-    wins, fast = np.zeros((len(s2), 10), dtype=int), unpadded(s2)
+    wins, fast = np.zeros((len(s2), 10), dtype=int), in_units(s2)
     for digit in range(10):
-        shown = inputs.test[inputs.test_labels == digit][:images]
-        found = first_maps(shown, fast, task.threshold2, task.inhibit2, PADDING, task.bins)
+        shown = np.flatnonzero(inputs.test_labels == digit)[:images]
+        found = first_maps(inputs.test, shown, fast, numbers(task), task.padding2)
         wins[:, digit] = np.bincount(found[found >= 0], minlength=len(s2))
     return np.where(wins.any(1), wins.argmax(1), SILENT)
 
@@ -213,18 +265,44 @@ def factors(task: Task, decisions: np.ndarray, targets: np.ndarray) -> tuple[flo
 
 
 def outcome(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule: str, seed: int,
-            features: np.ndarray | None = None) -> dict:
+            features: Features | None = None) -> dict:
     """One run as a row: accuracy on the first 100 test images of each target, as in the paper, and on all of them.
 
-    `aware`: the share of S2's winning maps that prefer one of the two targets among the ten digits.
+    `silent`: the share of the first without an answer, which counts as wrong; `forced`: the accuracy if the highest
+    potential answers for them. `aware`: the share of S2's winning maps that prefer one of the two targets.
     """
     run = learn(task, inputs, pair, size, rule, seed, features)
     first = np.concatenate([np.flatnonzero(run.targets == target)[:100] for target in (0, 1)])
-    right, preferred = run.decisions == run.targets, preferences(task, inputs, run.s2)
+    right, known = run.decisions == run.targets, features is not None and rule == "stdp" and not task.together
+    preferred = features.preferred if known else preferences(task, inputs, run.s2)
+    shares = {"accuracy": right[first], "accuracy_all": right, "silent": run.decisions[first] == SILENT,
+              "forced": (run.forced == run.targets)[first], "aware": np.isin(preferred, pair)[preferred != SILENT]}
     return {"pair": f"{pair[0]}{pair[1]}", "size": size, "rule": rule, "seed": seed,
-            "accuracy": round(float(right[first].mean()), 4), "accuracy_all": round(float(right.mean()), 4),
-            "silent": round(float((run.decisions[first] == SILENT).mean()), 4),
-            "aware": round(float(np.isin(preferred, pair).sum() / max(1, (preferred != SILENT).sum())), 4)}
+            **{name: round(float(each.mean()), 4) if len(each) else 0.0 for name, each in shares.items()}}
+
+
+def overlaps(features: np.ndarray, shifts: int = 7) -> np.ndarray:
+    """How far sets of features (n, x, 10, 15, 15) are the same: (n, n) from 0 to 1, 1 on the diagonal.
+
+    A feature is the set of its strong synapses, weights above 0.5. Two features overlap by the size of their
+    intersection over that of their union (Jaccard; 1 for two empty ones), at the shift of up to `shifts` cells where
+    that is largest: what matters is what is seen, not where. The features of two sets are paired off one to one so
+    that their mean overlap is highest.
+    """
+    n, maps, edge = len(features), features.shape[1], features.shape[-1]
+    strong = (features > 0.5).reshape(n * maps, -1, edge, edge)
+    count, size = strong.sum((1, 2, 3)), 2 * edge  # no wrapping around
+    waves, best = np.fft.rfft2(strong, (size, size)), np.empty((n * maps, n * maps))
+    near = np.r_[:shifts + 1, size - shifts:size]
+    for i, wave in enumerate(waves):
+        shared = np.fft.irfft2((waves.conj() * wave).sum(1), (size, size))[:, near][..., near].max((1, 2))
+        every = count[i] + count - np.rint(shared)
+        best[i] = np.where(every > 0, np.rint(shared) / np.maximum(1, every), 1)
+    best = best.reshape(n, maps, n, maps).swapaxes(1, 2)
+    found = np.empty((n, n))
+    for i, j in np.ndindex(n, n):
+        found[i, j] = best[i, j][linear_sum_assignment(best[i, j], maximize=True)].mean()
+    return found
 
 
 def reconstruct(s1: Tensor, s2: np.ndarray) -> Tensor:

@@ -51,26 +51,41 @@ def test_the_handmade_claim_follows_its_file(tmp_path):
     assert row(tmp_path, "4.").verdict == "not"
 
 
-def write_task2(folder, reward, plain, aware=(0.8, 0.2), seeds=3, pairs=evidence_reward.PAIRS):
-    """A whole grid at two sizes whose accuracies scatter about two values."""
+def write_task2(folder, reward, plain, aware=(0.8, 0.2), seeds=3, pairs=evidence_reward.PAIRS, same=1.0,
+                overlap=(0.2, 0.4)):
+    """A whole grid at two sizes whose accuracies scatter about two values; overlaps of features: by STDP `same`, by
+    R-STDP with other pairs and with the same pair again."""
     rng, rows = np.random.default_rng(0), []
+    (folder / "task2").mkdir(exist_ok=True)
+    every = [{"seed": seed, "rule": rule, "pair": f"{pair:02d}", "others": others + rng.normal(0, 0.001),
+              "again": again + rng.normal(0, 0.001)} for seed in range(seeds) for pair in range(pairs)
+             for rule, (others, again) in (("stdp", (same, 0.8)), ("r-stdp", overlap))]
+    pd.DataFrame(every).to_csv(folder / "task2" / "features.csv", index=False)
     for seed in range(seeds):
         for pair in range(pairs):
             for size in (4, 10):
                 for rule, accuracy, share in (("r-stdp", reward, aware[0]), ("stdp", plain, aware[1])):
                     rows.append({"pair": f"{pair:02d}", "size": size, "rule": rule, "seed": seed,
                                  "accuracy": accuracy + rng.normal(0, 0.01), "aware": share + rng.normal(0, 0.01)})
-    (folder / "task2").mkdir(exist_ok=True)
     pd.DataFrame(rows).to_csv(folder / "task2" / "runs.csv", index=False)
 
 
 @pytest.mark.parametrize("reward, plain, options, verdicts", [
     (0.936, 0.842, {}, ("reproduced", "reproduced")), (0.90, 0.842, {}, ("partly", "reproduced")),
     (0.842, 0.842, {}, ("not", "reproduced")), (0.936, 0.842, {"seeds": 1}, ("partly", "partly")),
-    (0.936, 0.842, {"pairs": 5}, ("partly", "partly")), (0.936, 0.842, {"aware": (0.5, 0.3)}, ("reproduced", "not"))])
+    (0.936, 0.842, {"pairs": 5}, ("partly", "partly")), (0.936, 0.842, {"aware": (0.2, 0.2)}, ("reproduced", "partly")),
+    (0.936, 0.842, {"overlap": (0.4, 0.4)}, ("reproduced", "partly")),
+    (0.936, 0.842, {"overlap": (0.4, 0.4), "aware": (0.2, 0.2)}, ("reproduced", "not")),
+    (0.936, 0.842, {"same": 0.9}, ("reproduced", "not"))])
 def test_verdicts_of_task_2_follow_the_recorded_runs(tmp_path, reward, plain, options, verdicts):
     write_task2(tmp_path, reward, plain, **options)
     assert (row(tmp_path, "5.").verdict, row(tmp_path, "6.").verdict) == verdicts
+
+
+def test_claim_6_waits_for_the_overlaps_alone(tmp_path):
+    write_task2(tmp_path, 0.936, 0.842)
+    (tmp_path / "task2" / "features.csv").unlink()
+    assert (row(tmp_path, "5.").verdict, row(tmp_path, "6.").verdict) == ("reproduced", "not tested yet")
 
 
 def test_curves_average_pairs_first_and_seeds_then(tmp_path):

@@ -123,6 +123,19 @@ def test_rstdp_learning(seed, density, size, phi):
     assert torch.equal(ends[0][1], ends[1][1])
 
 
+@pytest.mark.parametrize("size, window", [(1, 1), (2, 1), (2, 2)])
+def test_rstdp_on_cells_of_one_place(size, window):
+    """With one place a cell, screening once went on to a cell behind the last."""
+    rng = np.random.default_rng(size)
+    times, labels = torch.from_numpy(rng.integers(0, BINS + 1, (20, 70, size, size)).astype(np.uint8)), torch.arange(20)
+    config = SPYKETORCH.replace({"s2.maps": 70, "s3.maps": 20, "s3.window": window, "s3.padding": 0})
+    ends = []
+    for path in ("fast", "reference"):
+        network = Network(config, seed=1)
+        ends.append((training.learn_rstdp(network, times, labels % 10, (0.5, 0.5), path), network.weights["s3"]))
+    assert torch.equal(ends[0][0], ends[1][0]) and torch.equal(ends[0][1], ends[1][1])
+
+
 def test_trained_network(trained, digits):
     images = digits.test_images[:20]
     times = trained.encode(images)

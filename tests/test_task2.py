@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from rstdp import competition, layers, plasticity, task2
 from rstdp.config import SPYKETORCH
+from rstdp.kernels_task2 import UNIT, first_maps, in_units, inhibited, show, show_c2, sort_spikes, survey
 from rstdp.network import Network
 from rstdp.task2 import NOTHING, SILENT, Task
 
@@ -37,8 +38,9 @@ def weights():
 
 def slow(times, s2, s3, inhibit):
     """One image by dense convolutions: (decision, its time, winner of S2, its time, C2's times up to the decision)."""
-    potential = torch.stack([F.conv2d(torch.from_numpy(times <= t).double()[None], torch.from_numpy(s2).double(),
-                                      padding=4)[0] for t in range(TASK.bins)])
+    rounded = torch.from_numpy(np.rint(s2.astype(float) * UNIT) / UNIT)
+    potential = torch.stack([F.conv2d(torch.from_numpy(times <= t).double()[None], rounded, padding=4)[0]
+                             for t in range(TASK.bins)])
     fired = TASK.bins - (potential > TASK.threshold2).sum(0)
     at_spike = competition.potential_at_spike(potential, fired)
     best = competition.k_winners(fired, at_spike, 1, 0, TASK.bins)
@@ -56,11 +58,11 @@ def slow(times, s2, s3, inhibit):
 @pytest.mark.parametrize("rule", task2.RULES)
 def test_decisions_and_learning_are_those_of_the_slow_rules(c1, weights, inhibit, rule):
     (s2, s3), targets = weights, np.random.default_rng(2).integers(-1, 2, len(c1))
-    mine2, mine3, fast = s2.copy(), s3.copy(), task2.unpadded(s2)
+    mine2, mine3, fast = s2.copy(), s3.copy(), in_units(s2)
     rates2, rates3 = ((0.4, -0.3), (-0.4, 0.05)), ((0.04, -0.03), (-0.04, 0.005))
     plain = (0.4, -0.3) if rule == "stdp" else (0.0, 0.0)
-    decisions = task2.show(c1, targets, mine2, fast, mine3, rates2, rates3, plain, (True, True), (*NUMBERS, inhibit), 4,
-                           TASK.bins)
+    decisions = show(sort_spikes(c1, TASK.bins), np.arange(len(c1)), targets, mine2, fast, mine3, rates2, rates3, plain,
+                     (True, True), (*NUMBERS, inhibit), 4)
     seen, partial = set(), 0
     for image, target, found in zip(c1, targets, decisions):
         decision, decided, winner, c2 = slow(image, s2, s3, inhibit)
@@ -77,17 +79,17 @@ def test_decisions_and_learning_are_those_of_the_slow_rules(c1, weights, inhibit
             s3[decision] = plasticity.stdp(torch.from_numpy(s3[decision]), torch.from_numpy(c2), decided,
                                            *rates3[outcome]).numpy()
     assert np.allclose(mine2, s2, atol=1e-7) and np.allclose(mine3, s3, atol=1e-7)
-    assert np.array_equal(fast, task2.unpadded(mine2))
+    assert np.array_equal(fast, in_units(mine2))
     assert len(seen) >= 5 and partial >= 8  # hits, misses, distractors; and not all maps had fired
 
 
 def test_hard_bounds_leave_out_the_factor(c1, weights):
     s2, s3 = weights
-    before, fast = s3.copy(), task2.unpadded(s2)
+    before, fast = s3.copy(), in_units(s2)
     decision, _, _, c2 = slow(c1[1], s2, s3, False)
     assert decision >= 0 and 0 < (c2 < TASK.bins).sum() < len(c2)
-    task2.show(c1[1:2], np.array([decision]), s2, fast, s3, NOTHING, ((0.9, -0.9), (0.0, 0.0)), (0.0, 0.0),
-               (False, True), (TASK.threshold2, TASK.threshold3, 0.2, 0.8, False), 4, TASK.bins)
+    show(sort_spikes(c1, TASK.bins), np.array([1]), np.array([decision]), s2, fast, s3, NOTHING,
+         ((0.9, -0.9), (0.0, 0.0)), (0.0, 0.0), (False, True), (TASK.threshold2, TASK.threshold3, 0.2, 0.8, False), 4)
     assert np.array_equal(s3[decision], np.where(c2 < TASK.bins, np.float32(0.8), np.float32(0.2)))
     assert np.array_equal(s3[1 - decision], before[1 - decision])
 
@@ -95,16 +97,40 @@ def test_hard_bounds_leave_out_the_factor(c1, weights):
 def test_without_learning_nothing_changes(c1, weights):
     s2, s3 = weights
     before = s2.copy(), s3.copy()
-    task2.show(c1, np.zeros(len(c1), int), s2, task2.unpadded(s2), s3, NOTHING, NOTHING, (0.4, -0.3), (False, False),
-               (*NUMBERS, False), 4, TASK.bins)
+    show(sort_spikes(c1, TASK.bins), np.arange(len(c1)), np.zeros(len(c1), int), s2, in_units(s2), s3, NOTHING, NOTHING,
+         (0.4, -0.3), (False, False), (*NUMBERS, False), 4)
     assert np.array_equal(s2, before[0]) and np.array_equal(s3, before[1])
+
+
+@pytest.mark.parametrize("inhibit", [False, True])
+def test_a_survey_walks_to_the_end_and_decides_alike_afterwards(c1, weights, inhibit):
+    (s2, s3), spikes, n = weights, sort_spikes(c1, TASK.bins), (*NUMBERS, inhibit)
+    shown, targets = np.arange(len(c1))[::-1].copy(), np.random.default_rng(2).integers(-1, 2, len(c1))
+    c2, first = (find(spikes, shown, in_units(s2), n, 4) for find in (survey, first_maps))
+    for i, times, won in zip(shown, c2, first):
+        _, _, winner, all_of_them = slow(c1[i], s2, 0 * s3, inhibit)  # never decides
+        assert np.array_equal(times, all_of_them) and won == (winner.feature if winner else -1)
+    rates, mine, other = ((0.04, -0.03), (-0.04, 0.005)), s3.copy(), s3.copy()
+    decisions = show_c2(c2, targets, mine, rates, True, n, TASK.bins)
+    assert np.array_equal(decisions, show(spikes, shown, targets, s2, in_units(s2), other, NOTHING, rates, (0.0, 0.0),
+                                          (False, True), n, 4))
+    assert np.array_equal(mine, other) and (mine != s3).any() and len(set(decisions)) == 3
+
+
+def test_potentials_cannot_overflow():
+    every = np.zeros((1, 10, 14, 14), np.uint8)  # all inputs spike at once, all weights are 1
+    ones = in_units(np.ones((2, 10, 15, 15), np.float32))
+    assert survey(sort_spikes(every, 2), np.array([0]), ones, (*NUMBERS, False), 7).tolist() == [[0, 0]]
+    with pytest.raises(ValueError, match="2047 inputs"):
+        sort_spikes(np.zeros((1, 10, 15, 15), np.uint8), 2)
 
 
 def test_pointwise_inhibition_in_s1_is_that_of_the_reference_path():
     rng = np.random.default_rng(5)
     times = torch.from_numpy(rng.integers(0, 7, (4, 1, 12, 12)).astype(np.uint8))
     weight = torch.from_numpy(np.clip(rng.normal(0.7, 0.2, (6, 1, 5, 5)), 0, 1).astype(np.float32))
-    found = task2.inhibited(times.numpy(), task2.unpadded(weight.numpy()), 5.0, 2, 6)
+    weight = (weight * UNIT).round() / UNIT
+    found = inhibited(times.numpy(), in_units(weight.numpy()), 5.0, 2, 6)
     for image, mine in zip(times, found):
         fired, potential = layers.step_through(image[None], weight, 5.0, 2, 6)
         at_spike = competition.potential_at_spike(potential[:, 0], fired[0])
@@ -120,6 +146,9 @@ def test_layers_have_the_sizes_of_the_paper():
     c1 = network.pooled("s1", times)
     assert c1.shape[1:] == (10, 14, 14) and network.spike_times("s2", c1).shape[2:] == (14, 14)
     assert network.pooled("s2", c1).shape[2:] == (1, 1)
+    other = Network(task2.config(Task(padding1=0, padding2=8), 4), 0, channels=1)  # 14x14 neurons in S2 as well
+    assert other.pooled("s1", times).shape[2:] == (12, 12)
+    assert other.pooled("s2", other.pooled("s1", times)).shape[2:] == (1, 1)
     for size in (4, 40):  # S1 starts alike for all sizes of a seed
         assert torch.equal(Network(task2.config(Task(), size), 0, channels=1).weights["s1"], network.weights["s1"])
     assert SPYKETORCH.bins == 15 and network.config.bins == Task().bins
@@ -145,6 +174,23 @@ def test_silence_counts_as_a_miss_only_if_asked_for():
     decisions, targets = np.array([0, 1, SILENT, 1]), np.array([0, 0, 1, -1])
     assert task2.factors(Task(batch=4, silent_is_miss=False), decisions, targets) == (0.25, 0.25)
     assert task2.factors(Task(batch=4), decisions, targets) == (0.5, 0.25)
+
+
+def test_features_overlap_wherever_they_lie_and_in_any_order():
+    rng = np.random.default_rng(0)
+    some = (rng.random((3, 2, 15, 15)) < 0.1).astype(float)
+    some[:, :, :, -3:] = some[:, :, -2:] = 0
+    moved = np.roll(some, (2, 3), (2, 3))[::-1]  # the same, elsewhere and in another order
+    half = some.copy()
+    for one in half:  # without every second of the synapses
+        one.reshape(-1)[np.flatnonzero(one)[::2]] = 0
+    silent = np.zeros_like(some)
+    found = task2.overlaps(np.stack([some, moved, half, silent]))
+    assert found[0, 1] == 1 and np.array_equal(np.diag(found), np.ones(4))
+    shares = [np.count_nonzero(b) / np.count_nonzero(a) for a, b in zip(some, half)]
+    assert found[0, 2] == found[2, 0] == pytest.approx(np.mean(shares)) and found[0, 3] == 0
+    far = task2.overlaps(np.stack([some, np.roll(some, 3, 3)]), shifts=1)
+    assert far[0, 1] < 0.5
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +222,9 @@ def test_an_interrupted_grid_goes_on_and_refuses_other_parameters(grid, tmp_path
     assert started == [(2, "r-stdp"), (2, "stdp"), (4, "r-stdp"), (4, "r-stdp"), (4, "stdp")]
     killed = pd.read_csv(tmp_path / "killed" / "runs.csv", dtype={"pair": str})
     assert killed.drop(columns="seconds").equals(whole.drop(columns="seconds")) and len(whole) == 4
+    features = pd.read_csv(tmp_path / "killed" / "features.csv")
+    assert features.rule.tolist() == ["r-stdp", "stdp"] and features.others.tolist() == [1, 1]
+    assert (tmp_path / "killed" / "features.npz").exists()
     assert len(json.loads((tmp_path / "killed" / "provenance.json").read_text())["sessions"]) == 2
     assert grid.main([*command, "--set", "batch=7", "--out", str(tmp_path / "killed")]) == 2
     assert "other parameters" in capsys.readouterr().err
