@@ -184,16 +184,18 @@ def stdp_features(task: Task, inputs: Encoded, size: int, seed: int) -> Features
         show(inputs.train, np.arange(len(nobody)), nobody, s2, fast, s3, NOTHING, NOTHING,
              (task.s2_plus, task.s2_minus), (True, False), (task.threshold2, 0.0, 0.0, 1.0, task.inhibit2),
              task.padding2)
-    return Features(s2, *(survey(spikes, np.arange(len(spikes.times)), fast, numbers(task), task.padding2)
-                          for spikes in (inputs.train, inputs.test)), preferences(task, inputs, s2))
+    train, test = (survey(spikes, np.arange(len(spikes.times)), fast, numbers(task), task.padding2)
+                   for spikes in (inputs.train, inputs.test))
+    return Features(s2, train, test, preferences(task, inputs, s2))
 
 
 def rates(task: Task, phi: tuple[float, float]) -> tuple[tuple, tuple]:
     """((plus, minus) of reward, the same of punishment) of S2 and of S3, scaled by (phi_r, phi_p)."""
-    return tuple(((plus * phi[0], minus * phi[0]), (punish_minus * phi[1], punish_plus * phi[1]))
-                 for plus, minus, punish_plus, punish_minus in (
-                     (task.s2_plus, task.s2_minus, task.s2_punish_plus, task.s2_punish_minus),
-                     (task.s3_plus, task.s3_minus, task.s3_punish_plus, task.s3_punish_minus)))
+    s2, s3 = (((plus * phi[0], minus * phi[0]), (punish_minus * phi[1], punish_plus * phi[1]))
+              for plus, minus, punish_plus, punish_minus in (
+                  (task.s2_plus, task.s2_minus, task.s2_punish_plus, task.s2_punish_minus),
+                  (task.s3_plus, task.s3_minus, task.s3_punish_plus, task.s3_punish_minus)))
+    return s2, s3
 
 
 def learn(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule: str, seed: int,
@@ -273,8 +275,9 @@ def outcome(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule:
     """
     run = learn(task, inputs, pair, size, rule, seed, features)
     first = np.concatenate([np.flatnonzero(run.targets == target)[:100] for target in (0, 1)])
-    right, known = run.decisions == run.targets, features is not None and rule == "stdp" and not task.together
-    preferred = features.preferred if known else preferences(task, inputs, run.s2)
+    right = run.decisions == run.targets
+    known = features is not None and rule == "stdp" and not task.together
+    preferred = features.preferred if features is not None and known else preferences(task, inputs, run.s2)
     shares = {"accuracy": right[first], "accuracy_all": right, "silent": run.decisions[first] == SILENT,
               "forced": (run.forced == run.targets)[first], "aware": np.isin(preferred, pair)[preferred != SILENT]}
     return {"pair": f"{pair[0]}{pair[1]}", "size": size, "rule": rule, "seed": seed,
