@@ -8,7 +8,7 @@ The recordings are dealt into folds, each of which is tested once by a network t
 - s3-real: S1 and S2 are those of --lower, which learned without labels from simulated recordings of other images;
 - fine-tuned: S3 too is that of --lower, and goes on learning from real recordings.
 
-Writes accuracy.csv (a row for each variant, seed, fold and pass) and provenance.json to report/results/nmnist-real;
+Writes folds.csv (a row for each variant, seed, fold and pass) and provenance.json to report/results/nmnist-real;
 runs that are there already are kept. The folds are dealt anew for each seed. About five minutes a seed on one core for
 1,100 recordings and five folds.
 """
@@ -75,7 +75,7 @@ def main() -> None:
     options = parser.parse_args()
     parts = [event_datasets.recorded(part, options.encoding) for part in nmnist.FULL]
     times, labels, numbers = (torch.cat(columns) for columns in zip(*parts))
-    path = options.out / "accuracy.csv"
+    path = options.out / "folds.csv"
     done = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=COLUMNS)
     options.out.mkdir(parents=True, exist_ok=True)
     runs = [(variant, seed, fold) for seed in options.seeds for variant in options.variants

@@ -39,7 +39,7 @@ def write_folds(folder, right, variant="s3-real"):
     rows = [(variant, seed, fold, 1, 50, 1.0, right / 50) for seed in (0, 1) for fold in (0, 1)]
     (folder / "nmnist-real").mkdir()
     pd.DataFrame(rows, columns="variant seed fold epoch recordings train_accuracy test_accuracy".split()).to_csv(
-        folder / "nmnist-real" / "accuracy.csv", index=False)
+        folder / "nmnist-real" / "folds.csv", index=False)
 
 
 def test_without_files_nothing_is_tested_yet(tmp_path):
@@ -57,7 +57,7 @@ def test_claim_7a_follows_its_file(tmp_path, real, word):
 
 def test_claim_7b_counts_each_recording_once_and_leaves_out_unfinished_seeds(tmp_path):
     write_folds(tmp_path, 40)
-    path = tmp_path / "nmnist-real" / "accuracy.csv"
+    path = tmp_path / "nmnist-real" / "folds.csv"
     table = pd.read_csv(path)
     table[~((table.seed == 1) & (table.fold == 1))].to_csv(path, index=False)
     found = evidence_nmnist.cross_validated([tmp_path])
