@@ -139,12 +139,12 @@ def _never_rounded_up(weight, threshold):
     """Which maps (F',) cannot fire by rounding: where the exact sum is not above the threshold, float32's is not.
 
     True where all weights are either in [1 - 2**-10, 1] or at most 2**-26 / K, with K weights a map, as after long
-    learning, and the threshold is whole. Rounding is monotone, so their float32 sum is not above that of 1 and
+    learning, and the threshold is whole, not 0. Rounding is monotone, so their float32 sum is not above that of 1 and
     2**-26 / K in their place; there the small ones vanish beside 1 and the rest is whole. Within `BAND` of the
     threshold that whole number is the threshold itself.
     """
     maps, tiny = weight.shape[3], 2.0**-26 * weight.shape[3] / weight.size
-    sure = np.full(maps, threshold == np.rint(threshold) and threshold <= 256)
+    sure = np.full(maps, threshold == np.rint(threshold) and 1 <= threshold <= 256)
     by_map = weight.reshape((weight.size // maps, maps))
     for i in range(len(by_map)):
         for f in range(maps):

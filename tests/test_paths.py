@@ -29,6 +29,12 @@ def cases(draw):
     return torch.from_numpy(times), torch.from_numpy(weight.astype(np.float32)), threshold, padding
 
 
+def test_a_threshold_of_0_is_crossed_by_the_smallest_weight():
+    times, weight = torch.tensor([[[[7]], [[3]]]], dtype=torch.uint8), torch.tensor([[[[1.0]], [[4e-9]]]])
+    for path in ("fast", "reference"):
+        assert layers.conv_times(times, weight, 0.0, path=path).item() == 3
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3, 9, 256]), st.sampled_from([0, 1, 8]),
        st.sampled_from(["silent", "last"]), st.sampled_from([1, 15, 40]))
