@@ -26,12 +26,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", type=Path, default=ROOT / "report" / "work" / "nmnist",
                         help="folder with the checkpoints of the experiment nmnist (default: report/work/nmnist)")
+    parser.add_argument("--variant", default="mnist-thresholds", help="which of its variants (default: the one that "
+                        "recordings held out chose)")
     parser.add_argument("--encoding", default=event_encoding.DEFAULT, help="that the networks were trained with")
     parser.add_argument("--out", type=Path, default=ROOT / "report" / "results" / "nmnist-decisions")
     options = parser.parse_args()
-    files = sorted(options.networks.glob("*/weights.npz"))
+    files = sorted(options.networks.glob(f"{options.variant}-*/weights.npz"))
     if not files:
-        parser.error(f"{options.networks} has no trained network; make some with `python -m rstdp experiment nmnist`")
+        parser.error(f"{options.networks} has no trained network of {options.variant}; make some with `python -m rstdp experiment nmnist`")
     networks, found = [Network.load(path) for path in files], []
     for part in nmnist.FULL:
         times, labels, numbers = event_datasets.recorded(part, options.encoding)
@@ -44,7 +46,8 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     table = pd.concat(found).sort_values(["seed", "part", "number"])
     table.to_csv(options.out / "decisions.csv", index=False)
-    facts = provenance.describe(dataset=f"nmnist/{options.encoding}", configuration=networks[0].config.digest(),
+    facts = provenance.describe(dataset=f"nmnist/{options.encoding}", variant=options.variant,
+                                configuration=networks[0].config.digest(),
                                 seeds=[network.seed for network in networks])
     (options.out / "provenance.json").write_text(json.dumps(facts, indent=1) + "\n")
     print((table.decision == table.label).groupby([table.seed, table.part]).agg(["mean", "size"]))
