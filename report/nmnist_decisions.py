@@ -33,7 +33,8 @@ def main() -> None:
     options = parser.parse_args()
     files = sorted(options.networks.glob(f"{options.variant}-*/weights.npz"))
     if not files:
-        parser.error(f"{options.networks} has no trained network of {options.variant}; make some with `python -m rstdp experiment nmnist`")
+        parser.error(f"{options.networks} has no trained network of {options.variant}; "
+                     "make some with `python -m rstdp experiment nmnist`")
     networks, found = [Network.load(path) for path in files], []
     for part in nmnist.FULL:
         times, labels, numbers = event_datasets.recorded(part, options.encoding)
