@@ -77,8 +77,8 @@ def reach(place, width, pad, kernel, out):
 
 
 @jit
-def add_event(index, sizes, weight, potential, touched):
-    """Add the weights of one spiking input to the potentials of its projective field and mark it as touched.
+def add_event(index, sizes, weight, potential, touched=None):
+    """Add the weights of one spiking input to the potentials of its projective field and mark it as touched, if asked.
 
     sizes: (height, width, pad, kernel height, kernel width, output height, output width, F'); weight and potential
     are flat views of (C, KH, KW, F') and (positions, F').
@@ -94,8 +94,9 @@ def add_event(index, sizes, weight, potential, touched):
         b = unsigned(((channel * kernel_h + row - top) * kernel_w + first - left) * padded)
         for f in range(run):
             potential[a + f] += weight[b + f]
-        for column in range(first, last):
-            touched[row * out_w + column] = True
+        if touched is not None:
+            for column in range(first, last):
+                touched[row * out_w + column] = True
 
 
 @jit

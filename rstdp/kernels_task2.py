@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .kernels import CACHE_LINE, aligned, geometry, jit, jit_any_order, maximum, reach, sort_events, unsigned
+from .kernels import CACHE_LINE, add_event, aligned, geometry, jit, jit_any_order, maximum, sort_events, unsigned
 from .kernels_stdp import update
 
 UNIT = 2.0**20  #: a weight of 1; as fine as MOST_INPUTS allow, it moves a weight by 5e-7 at most
@@ -71,28 +71,12 @@ def inhibited(times, fast, threshold, pad, bins):
         done = np.zeros(positions, dtype=np.bool_)
         for t in range(bins):
             for e in range(starts[t], starts[t + 1]):
-                _add(events[e], sizes, flat, potential)
+                add_event(events[e], sizes, flat, potential)
             for p in range(positions):
                 best = p * maps + np.argmax(potential[p * maps:(p + 1) * maps])
                 if potential[best] > limit and not done[p]:
                     out[i, best - p * maps, p], done[p] = t, True
     return out.reshape((len(times), maps, sizes[5], sizes[6]))
-
-
-@jit
-def _add(index, sizes, weight, potential):
-    """As `kernels.add_event`, without a note of where."""
-    height, width, pad, kernel_h, kernel_w, out_h, out_w, maps = sizes
-    channel, rest = divmod(index, height * width)
-    y, x = divmod(rest, width)
-    first_row, last_row, top = reach(y, height, pad, kernel_h, out_h)
-    first, last, left = reach(x, width, pad, kernel_w, out_w)
-    run = unsigned((last - first) * maps)
-    for row in range(first_row, last_row):
-        a = unsigned((row * out_w + first) * maps)
-        b = unsigned(((channel * kernel_h + row - top) * kernel_w + first - left) * maps)
-        for f in range(run):
-            potential[a + f] += weight[b + f]
 
 
 @jit_any_order
@@ -132,7 +116,7 @@ def respond(spikes, i, sizes, flat, s3, numbers, potential, c2):
     for t in range(bins):
         begin, end = spikes.starts[i, t], spikes.starts[i, t + 1]
         for e in range(begin, end):
-            _add(np.int64(spikes.events[e]), sizes, flat, potential)
+            add_event(np.int64(spikes.events[e]), sizes, flat, potential)
         bound += (end - begin) * np.int64(UNIT)
         if bound > threshold2:
             bound = np.int64(maximum(potential))
