@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import statistics
 import sys
 import time
@@ -25,6 +24,7 @@ import torch
 from tqdm import tqdm
 
 from rstdp import datasets, encoding, learning, oracle, provenance
+from rstdp.files import write_json
 from rstdp.network import Network, load_pretrained
 from rstdp.plasticity import DoublingRate
 
@@ -160,7 +160,7 @@ def main() -> None:
     facts = provenance.describe(dataset=options.dataset, images=options.images, repeats=REPEATS, bins=encoding.BINS,
                                 spyketorch=oracle.available(),
                                 peak_memory_mb=peak)
-    (options.out / "provenance.json").write_text(json.dumps(facts, indent=1))
+    write_json(options.out / "provenance.json", facts)
     for stage, mine, other, ratio, *_ in rows:
         print(f"{stage:32s} {mine:9.4f} ms" + (f"   SpykeTorch {other:8.3f} ms   {ratio:7.1f} times" if other else ""))
     print(f"written: {options.out}")

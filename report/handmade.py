@@ -9,7 +9,6 @@ one core.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from rstdp import handmade, provenance
+from rstdp.files import write_json
 
 
 def rows(variant: str, rule: str, seeds: int) -> list[dict]:
@@ -46,7 +46,7 @@ def main() -> None:
     parameters = {name: handmade.Problem(**changes)._asdict() for name, changes in handmade.VARIANTS.items()}
     facts = provenance.describe(seeds=options.seeds, parameters=parameters,
                                 seconds=round(time.perf_counter() - started, 1))
-    (options.out / "provenance.json").write_text(json.dumps(facts, indent=1))
+    write_json(options.out / "provenance.json", facts)
     table["solved"] = table.accuracy == 1
     print(table.groupby(["variant", "rule"], sort=False)[["exact", "preferred", "solved"]].mean().to_string())
 

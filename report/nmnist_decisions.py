@@ -9,7 +9,6 @@ provenance.json to report/results/nmnist-decisions. Seconds for 900 recordings.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -19,6 +18,7 @@ sys.path.insert(0, str(ROOT))
 import pandas as pd
 
 from rstdp import event_datasets, event_encoding, nmnist, provenance
+from rstdp.files import write_json
 from rstdp.network import Network
 
 
@@ -50,7 +50,7 @@ def main() -> None:
     facts = provenance.describe(dataset=f"nmnist/{options.encoding}", variant=options.variant,
                                 configuration=networks[0].config.digest(),
                                 seeds=[network.seed for network in networks])
-    (options.out / "provenance.json").write_text(json.dumps(facts, indent=1) + "\n")
+    write_json(options.out / "provenance.json", facts)
     print((table.decision == table.label).groupby([table.seed, table.part]).agg(["mean", "size"]))
 
 

@@ -16,7 +16,6 @@ runs that are there already are kept. The folds are dealt anew for each seed. Ab
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -31,6 +30,7 @@ from tqdm import tqdm
 
 from rstdp import event_datasets, event_encoding, nmnist, provenance
 from rstdp.datasets import Dataset
+from rstdp.files import write_json, write_text
 from rstdp.learning import accuracy, rstdp_epoch
 from rstdp.network import Network
 from rstdp.training import Trainer
@@ -77,7 +77,6 @@ def main() -> None:
     times, labels, numbers = (torch.cat(columns) for columns in zip(*parts))
     path = options.out / "folds.csv"
     done = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=COLUMNS)
-    options.out.mkdir(parents=True, exist_ok=True)
     runs = [(variant, seed, fold) for seed in options.seeds for variant in options.variants
             for fold in range(options.folds)]
     have = set(done[["variant", "seed", "fold"]].itertuples(index=False, name=None))
@@ -89,12 +88,12 @@ def main() -> None:
         lower = Network.load(options.lower)
         found = [(variant, seed, fold, *row) for row in run(variant, lower, data, seed, options.epochs)]
         done = pd.concat([one for one in (done, pd.DataFrame(found, columns=COLUMNS)) if len(one)], ignore_index=True)
-        done.to_csv(path, index=False, float_format="%.6g")
+        write_text(path, done.to_csv(index=False, float_format="%.6g"))
         facts = provenance.describe(
             dataset=f"nmnist/{options.encoding}", recordings=len(labels), folds=options.folds,
             lower="/".join(options.lower.parts[-2:]), configuration=lower.config.digest(),
             numbers=[int(numbers.min()), int(numbers.max())], parameters={**PASSES, "batch": 100})
-        (options.out / "provenance.json").write_text(json.dumps(facts, indent=1) + "\n")
+        write_json(options.out / "provenance.json", facts)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from scipy import stats
 from rstdp import datasets, nmnist, provenance
 from rstdp.event_datasets import FITTED
 from rstdp.event_encoding import event_counts, first_events
+from rstdp.files import write_json
 from rstdp.nmnist import SACCADE, Recordings
 from rstdp.saccades import Sensor, simulate
 
@@ -98,7 +98,7 @@ def main() -> None:
         table.to_csv(options.out / f"{name}.csv", index=False, float_format="%.5g")
     facts = provenance.describe(dataset="nmnist", data_md5=mnist.checksum(), recordings=len(real),
                                 events=int(real.counts.sum()), fitted=FITTED, sensor=dataclasses.asdict(Sensor()))
-    (options.out / "provenance.json").write_text(json.dumps(facts, indent=1))
+    write_json(options.out / "provenance.json", facts)
     held_out = tables["pairs"][~tables["pairs"].fitted]
     print(held_out.drop(columns=["number", "label", "fitted"]).describe().T.to_string(float_format="%.3f"))
     print(tables["counts"].to_string(index=False, float_format="%.3f"))

@@ -10,7 +10,6 @@ every seed; seeds that are there already are kept. About a quarter of an hour a 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from tqdm import tqdm
 
 from rstdp import datasets, provenance
 from rstdp.config import SPYKETORCH
+from rstdp.files import write_json, write_text
 from rstdp.training import Trainer
 
 COLUMNS = ["seed", "features", "classifier", "strength", "validation_accuracy", "test_accuracy", "silent", "seconds"]
@@ -83,7 +83,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "report" / "results" / "readout")
     options = parser.parse_args()
     data, path = datasets.load(options.dataset).subset(options.train, 0), options.out / "readout.csv"
-    options.out.mkdir(parents=True, exist_ok=True)
     table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=COLUMNS)
     for seed in options.seeds:
         if seed in set(table.seed):
@@ -91,12 +90,12 @@ def main() -> None:
             continue
         more = pd.DataFrame(rows(data, seed, options.held_out), columns=COLUMNS)
         table = more if table.empty else pd.concat([table, more])
-        table.to_csv(path, index=False)
+        write_text(path, table.to_csv(index=False))
         facts = provenance.describe(dataset=options.dataset, data_md5=data.checksum(), train=len(data.train_images),
                                     held_out=options.held_out, passes=[SPYKETORCH.s1.epochs, SPYKETORCH.s2.epochs],
                                     seeds=sorted(map(int, set(table.seed))),
                                     configuration=SPYKETORCH.digest())
-        (options.out / "provenance.json").write_text(json.dumps(facts, indent=1))
+        write_json(options.out / "provenance.json", facts)
     print(table.to_string(index=False))
 
 

@@ -27,7 +27,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from rstdp import datasets, provenance, task2
-from rstdp.files import write_npz, write_whole
+from rstdp.files import write_json, write_npz, write_text
 
 KEYS = ["seed", "pair", "size", "rule"]
 SHOWN = ((0, 1), (4, 9), (3, 5))  #: pairs whose features are kept
@@ -75,19 +75,19 @@ class Table:
             self.rows = pd.read_csv(folder / "runs.csv", dtype={"pair": str}).to_dict("records")
             self.sessions = facts["sessions"]
 
-    def has(self, pair: tuple[int, int], size: int, rule: str, seed: int) -> bool:
-        key = (seed, f"{pair[0]}{pair[1]}", size, rule)
-        return any(tuple(row[name] for name in KEYS) == key for row in self.rows)
+    def keys(self) -> set[tuple]:
+        """The values of KEYS of all runs."""
+        return {tuple(row[name] for name in KEYS) for row in self.rows}
 
     def save(self, jobs: int) -> None:
         """Write the table, sorted, whole or not at all, and where it comes from."""
         table = pd.DataFrame(self.rows).sort_values(KEYS)
-        write_whole(self.folder / "runs.csv", lambda file: file.write(table.to_csv(index=False).encode()))
+        write_text(self.folder / "runs.csv", table.to_csv(index=False))
         session = {"seconds": round(time.perf_counter() - self.began, 1), "jobs": jobs, "commit": self.commit}
         facts = provenance.describe(dataset=self.data.name, data_md5=self.checksum,
                                     parameters=self.task._asdict(), seeds=sorted({row["seed"] for row in self.rows}),
                                     sessions=[*self.sessions, session])
-        write_whole(self.folder / "provenance.json", lambda file: file.write(json.dumps(facts, indent=1).encode()))
+        write_json(self.folder / "provenance.json", facts)
 
 
 def trained(task: task2.Task, inputs: task2.Encoded, pair: tuple[int, int], rule: str, seed: int,
@@ -147,7 +147,9 @@ def main(arguments: list[str] | None = None) -> int:
     if path.exists():
         compared = pd.read_csv(path, dtype={"pair": str})
     for seed in options.seeds:
-        left = [key for key in grid if not table.has(*key, seed)]
+        recorded = table.keys()
+        left = [(pair, size, rule) for pair, size, rule in grid
+                if (seed, f"{pair[0]}{pair[1]}", size, rule) not in recorded]
         if not left and seed in set(compared.seed):
             continue
         inputs = task2.encoded(task, seed, data)
@@ -164,8 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
             table.save(options.jobs)
         rows, kept = compare_features(task, inputs, pairs, seed, options.jobs)
         compared = pd.concat([compared, pd.DataFrame(rows)]).astype({"seed": int})
-        text = compared.to_csv(index=False).encode()
-        write_whole(path, lambda file, text=text: file.write(text))
+        write_text(path, compared.to_csv(index=False))
         if seed == options.seeds[0]:
             write_npz(options.out / "features.npz", compressed=True, **kept)
     shown = pd.DataFrame(table.rows).groupby(["size", "rule"]).accuracy.agg(["mean", "count"]).unstack()

@@ -9,7 +9,6 @@ provenance.json; choices that are in runs.csv are not repeated.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections import defaultdict
@@ -24,7 +23,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from rstdp import datasets, provenance, task2
-from rstdp.files import write_whole
+from rstdp.files import write_json, write_text
 
 PAIRS, SIZES = ((0, 1), (4, 9), (3, 5)), (4, 10, 20)
 #: fields of the task that S1 and C1 depend on
@@ -48,8 +47,8 @@ def save(folder: Path, table: pd.DataFrame, **facts) -> pd.DataFrame:
     table = table.iloc[pd.Categorical(table.choice, list(task2.CHOICES)).codes.argsort(kind="stable")]
     parameters = {name: task2.Task(**task2.CHOICES[name])._asdict() for name in table.choice.unique()}
     facts = provenance.describe(parameters=parameters, **facts)
-    write_whole(folder / "runs.csv", lambda file: file.write(table.to_csv(index=False).encode()))
-    write_whole(folder / "provenance.json", lambda file: file.write(json.dumps(facts, indent=1).encode()))
+    write_text(folder / "runs.csv", table.to_csv(index=False))
+    write_json(folder / "provenance.json", facts)
     return table
 
 

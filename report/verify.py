@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import sys
 import time
 from pathlib import Path
@@ -25,6 +24,7 @@ from tqdm import tqdm
 
 from rstdp import agreement, datasets, encoding, oracle, provenance
 from rstdp.config import SPYKETORCH, Config
+from rstdp.files import write_json
 from rstdp.learning import learn_rstdp, learn_stdp
 from rstdp.network import Network
 from rstdp.plasticity import DoublingRate
@@ -122,7 +122,7 @@ def main() -> int:
     table.to_csv(options.out / "agreement.csv", index=False)
     facts = provenance.describe(dataset=options.dataset, data_md5=data.checksum(), images=options.images, seed=0,
                                 spyketorch=oracle.available(), vectors=torch.backends.cpu.get_cpu_capability())
-    (options.out / "provenance.json").write_text(json.dumps(facts, indent=1))
+    write_json(options.out / "provenance.json", facts)
     print(table.to_string(index=False))
     return int(table.different.sum() > 0)
 

@@ -17,7 +17,7 @@ from joblib import Parallel, delayed
 
 from . import batched, datasets, provenance
 from .config import Config, get_config
-from .files import write_whole
+from .files import write_json
 from .training import Trainer, write_csv
 
 ROOT = Path(__file__).resolve().parent.parent / "report"
@@ -117,13 +117,13 @@ def _train(experiment: Experiment, runs: list[tuple[str, int]], work: Path, quie
             trainers.append(trainer)
             sessions = _sessions(folder)
             sessions.append(provenance.describe(from_epoch=len(trainer.rows), device=device or "cpu"))
-            _write_json(folder / "sessions.json", sessions)
+            write_json(folder / "sessions.json", sessions)
     if device and trainers:
         batched.learn_s3(trainers, device)
     for trainer in trainers:
         folder = work / f"{trainer.variant}-{trainer.seed}"
         trainer.run()
-        _write_json(folder / "run.json", {
+        write_json(folder / "run.json", {
             "variant": trainer.variant, "seed": trainer.seed, "sessions": _sessions(folder),
             "peak_memory_mb": provenance.peak_memory_mb(), "seconds": round(trainer.seconds, 1)})
 
@@ -179,8 +179,4 @@ def collect(experiment: Experiment, results: Path, work: Path, checksum: str, ag
         experiment=experiment.name, parameters=experiment.parameters, dataset=experiment.dataset, data_md5=checksum,
         configurations={name: config.digest() for name, config in experiment.variants.items()}, runs=runs,
         complete=len(runs) == len(experiment.runs()))
-    _write_json(results / "provenance.json", facts)
-
-
-def _write_json(path: Path, facts) -> None:
-    write_whole(path, lambda file: file.write(json.dumps(facts, indent=1).encode()))
+    write_json(results / "provenance.json", facts)

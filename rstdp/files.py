@@ -1,8 +1,9 @@
-"""Files of weights: written whole or not at all, and refused where they do not fit."""
+"""Files of results and weights: written whole or not at all; weights are refused where they do not fit."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,16 @@ def write_whole(path: str | os.PathLike, write: Callable[[BinaryIO], object]) ->
             temporary.unlink()
         raise OSError(error.errno, f"cannot write {path} ({error.strerror}); what was saved before is intact. Free "
                       "some space or choose another folder, then run the same command again to resume") from error
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write text, whole or not at all."""
+    write_whole(path, lambda file: file.write(text.encode()))
+
+
+def write_json(path: str | os.PathLike, facts) -> None:
+    """Write plain types as JSON, whole or not at all."""
+    write_text(path, json.dumps(facts, indent=1))
 
 
 def write_npz(path: str | os.PathLike, compressed: bool = False, **arrays) -> None:

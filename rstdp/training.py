@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 from . import cache, plasticity
 from .config import Config
 from .datasets import Dataset
-from .files import CheckpointError, check_digest, read_npz, write_npz, write_whole
+from .files import CheckpointError, check_digest, read_npz, write_npz, write_text
 from .learning import CHUNK, accuracy, learn_rstdp, learn_stdp, rstdp_epoch
 from .network import LAYERS, Network
 
@@ -256,4 +256,4 @@ def write_csv(path: Path, rows: Iterable[Sequence]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(rows)
-    write_whole(path, lambda file: file.write(text.getvalue().encode()))
+    write_text(path, text.getvalue())
