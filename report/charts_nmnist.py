@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rstdp.figures import BLUE, GREY, ORANGE, WIDTH
+from rstdp.figures import BLUE, COLOURS, GREY, ORANGE, WIDTH
 
 
 def simulator(pairs: pd.DataFrame, counts: pd.DataFrame, pixels: pd.DataFrame, rate: pd.DataFrame) -> Figure:
@@ -43,7 +43,7 @@ def curves(parts: dict[str, pd.DataFrame], goal: float, student: pd.DataFrame) -
     student replication. parts: label -> rows (seed, epoch, accuracy); student: columns passes, test_accuracy."""
     fig = Figure((WIDTH, 4.4), layout="constrained")
     ax = fig.subplots()
-    for (label, rows), colour in zip(parts.items(), (BLUE, ORANGE, "#029e73", "#cc78bc")):
+    for (label, rows), colour in zip(parts.items(), (BLUE, ORANGE, COLOURS[2], COLOURS[4])):
         wide = 100 * rows.pivot(index="epoch", columns="seed", values="accuracy")
         ax.plot(wide.index, wide, color=colour, linewidth=0.7, alpha=0.6)
         ax.plot(wide.index, wide.mean(axis=1), color=colour, linewidth=2.2, label=label)

@@ -95,18 +95,17 @@ def _student(folders: Sequence[Path]) -> str:
     return "**Why the student replication fell short.** " + story(load("student", folders))
 
 
-def _rest(folders: Sequence[Path]) -> str:
-    rows = table(folders).set_index("claim")
-    named = [f"{claim.partition('.')[0]} {rows.verdict[claim]}" for claim in rows.index if claim[0] in "34567"]
+def _rest(rows: pd.DataFrame) -> str:
+    named = [f"{row.claim.partition('.')[0]} {row.verdict}" for row in rows.itertuples() if row.claim[0] in "34567"]
     return "**Rewards in hidden layers and an event camera.** Claims by number: " + ", ".join(named) + "."
 
 
-def summary(folders: Sequence[Path]) -> list[str]:
-    """What was found, a paragraph each; where a result is missing, the paragraph says so."""
+def summary(rows: pd.DataFrame, folders: Sequence[Path]) -> list[str]:
+    """What was found, a paragraph each, the last from the `table`; a missing result is said in its place."""
     found = []
-    for paragraph in (_exactness, _accuracy, _student, _speed, _rest):
+    for paragraph in (_exactness, _accuracy, _student, _speed):
         try:
             found.append(paragraph(folders))
         except Missing as missing:
             found.append(str(missing))
-    return found
+    return [*found, _rest(rows)]

@@ -6,6 +6,7 @@ Results are looked for in several folders, the first that has them counts: repor
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import json
@@ -219,14 +220,18 @@ def load(name: str, folders: Sequence[Path]) -> Result:
     raise Missing(f"**Missing:** no result of experiment `{name}`. {command}")
 
 
+def locate(file: str, folders: Sequence[Path]) -> Path | None:
+    """A result file in the first folder that has it."""
+    return next((path for folder in folders if (path := Path(folder) / file).exists()), None)
+
+
 def read_table(file: str, folders: Sequence[Path], command: str) -> tuple[pd.DataFrame, dict]:
     """A result file that no experiment wrote, such as verify/agreement.csv, and its provenance. Raises Missing."""
-    for folder in folders:
-        path = Path(folder) / file
-        if path.exists():
-            facts = path.parent / "provenance.json"
-            return pd.read_csv(path), json.loads(facts.read_text()) if facts.exists() else {}
-    raise Missing(f"**Missing:** `{file}`. Make it with `{command}`.")
+    path = locate(file, folders)
+    if path is None:
+        raise Missing(f"**Missing:** `{file}`. Make it with `{command}`.")
+    facts = path.parent / "provenance.json"
+    return pd.read_csv(path), json.loads(facts.read_text()) if facts.exists() else {}
 
 
 @functools.cache
@@ -237,9 +242,14 @@ def checksum(dataset: str, train: int, test: int) -> str | None:
 
 def scripts(names: Sequence[str], folders: Sequence[Path]) -> dict[str, dict]:
     """Provenance of the results that no experiment made, by name, from the first folder that has them."""
-    paths = {name: next((Path(folder) / name / "provenance.json" for folder in folders
-                         if (Path(folder) / name / "provenance.json").exists()), None) for name in names}
+    paths = {name: locate(f"{name}/provenance.json", folders) for name in names}
     return {name: json.loads(path.read_text()) for name, path in paths.items() if path}
+
+
+def stale(facts: dict) -> str:
+    """A remark for the results of a script where the code computes something else since; else nothing."""
+    return "" if facts.get("behaviour") == provenance.behaviour() else (
+        " **Stale:** the code computes something else since.")
 
 
 def changes(config: Config, base: Config = SPYKETORCH) -> dict[str, tuple]:
@@ -264,10 +274,8 @@ def load_joined(name: str, folders: Sequence[Path], others: Sequence[str] = ("pa
     """`load`, with the runs that other experiments made of the same configuration. Raises Missing."""
     result = load(name, folders)
     for other in others:
-        try:
-            result = result.joined(load(other, folders)) if other != name else result
-        except Missing:
-            pass
+        with contextlib.suppress(Missing):
+            result = result.joined(load(other, folders))
     return result
 
 

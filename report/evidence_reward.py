@@ -24,6 +24,8 @@ from evidence import (
 )
 from scipy import stats
 
+from rstdp import task2
+
 HANDMADE_COMMAND, TASK2_COMMAND = "python report/handmade.py", "python report/task2.py --preset full"
 SURE = 0.05  #: widest interval of a share over seeds that a verdict on the handmade problem rests on
 
@@ -172,8 +174,7 @@ def choices(folders: Sequence[Path], column: str = "accuracy_all") -> pd.DataFra
     return table.pivot_table(index="choice", columns=["rule", "size"], values=column, sort=False)
 
 
-PAIRS = 45  #: pairs of target digits in the paper's figure 4
-FIGURE5 = 4  #: maps of S2 in its figure 5
+PAIRS = len(task2.PAIRS)  #: of target digits in the paper's figure 4
 
 
 def task2_claims(folders: Sequence[Path], size: int = 10) -> list[tuple]:
@@ -190,11 +191,11 @@ def task2_claims(folders: Sequence[Path], size: int = 10) -> list[tuple]:
     except (Missing, KeyError):
         rows = [(labels[0], paper[0], "—", "—", "needs `task2`", "not tested yet", "")]
     try:
-        found, aware = overlaps(folders), reward_effect(folders, FIGURE5, "aware")
+        found, aware = overlaps(folders), reward_effect(folders, task2.FIGURE5, "aware")
         told = (f"overlap with the features of other pairs {found.others['stdp'].mean:.2f} by STDP, "
                 f"{found.others['r-stdp'].mean:.2f} by R-STDP, where the same pair from other first weights has "
-                f"{found.again['r-stdp'].mean:.2f}; {points(aware)} points more maps prefer a target; {FIGURE5} maps, "
-                f"{found.pairs} of {PAIRS} pairs")
+                f"{found.again['r-stdp'].mean:.2f}; {points(aware)} points more maps prefer a target; "
+                f"{task2.FIGURE5} maps, {found.pairs} of {PAIRS} pairs")
         return [*rows, (labels[1], paper[1], "—", "—", told, features_verdict(found, aware), "features")]
     except (Missing, KeyError):
         return [*rows, (labels[1], paper[1], "—", "—", "needs `task2`", "not tested yet", "")]

@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT))
 import pandas as pd
 
 from rstdp import event_datasets, event_encoding, nmnist, provenance
+from rstdp.datasets import Dataset
 from rstdp.files import write_json
 from rstdp.network import Network
 
@@ -36,8 +37,8 @@ def main() -> None:
         parser.error(f"{options.networks} has no trained network of {options.variant}; "
                      "make some with `python -m rstdp experiment nmnist`")
     networks, found = [Network.load(path) for path in files], []
-    for part in nmnist.FULL:
-        times, labels, numbers = event_datasets.recorded(part, options.encoding)
+    parts = {part: event_datasets.recorded(part, options.encoding) for part in nmnist.FULL}
+    for part, (times, labels, numbers) in parts.items():
         for network in networks:
             decisions, _ = network.decide(network.features(times))
             rows = pd.DataFrame({"seed": network.seed, "part": part, "number": numbers, "label": labels,
@@ -47,7 +48,8 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     table = pd.concat(found).sort_values(["seed", "part", "number"])
     table.to_csv(options.out / "decisions.csv", index=False)
-    facts = provenance.describe(dataset=f"nmnist/{options.encoding}", variant=options.variant,
+    checksum = Dataset("nmnist", *parts["Train"][:2], *parts["Test"][:2]).checksum()
+    facts = provenance.describe(dataset=f"nmnist/{options.encoding}", data_md5=checksum, variant=options.variant,
                                 configuration=networks[0].config.digest(),
                                 seeds=[network.seed for network in networks])
     write_json(options.out / "provenance.json", facts)

@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "report" / "results" / "nmnist-real")
     options = parser.parse_args()
     parts = [event_datasets.recorded(part, options.encoding) for part in nmnist.FULL]
+    checksum = Dataset("nmnist", *parts[0][:2], *parts[1][:2]).checksum()
     times, labels, numbers = (torch.cat(columns) for columns in zip(*parts))
     path = options.out / "folds.csv"
     done = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=COLUMNS)
@@ -90,7 +91,7 @@ def main() -> None:
         done = pd.concat([one for one in (done, pd.DataFrame(found, columns=COLUMNS)) if len(one)], ignore_index=True)
         write_text(path, done.to_csv(index=False, float_format="%.6g"))
         facts = provenance.describe(
-            dataset=f"nmnist/{options.encoding}", recordings=len(labels), folds=options.folds,
+            dataset=f"nmnist/{options.encoding}", data_md5=checksum, recordings=len(labels), folds=options.folds,
             lower="/".join(options.lower.parts[-2:]), configuration=lower.config.digest(),
             numbers=[int(numbers.min()), int(numbers.max())], parameters={**PASSES, "batch": 100})
         write_json(options.out / "provenance.json", facts)

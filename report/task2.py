@@ -30,11 +30,8 @@ from rstdp import datasets, provenance, task2
 from rstdp.files import write_json, write_npz, write_text
 
 KEYS = ["seed", "pair", "size", "rule"]
-SHOWN = ((0, 1), (4, 9), (3, 5))  #: pairs whose features are kept
-#: maps of S2 in figure 5
-FIGURE5 = 4
 OTHER = 1000  #: added to the seed for other first weights
-PRESETS = {"quick": (SHOWN, (4, 10)), "full": (task2.PAIRS, task2.SIZES)}
+PRESETS = {"quick": (task2.FEW, (4, 10)), "full": (task2.PAIRS, task2.SIZES)}
 
 
 def changed(changes: list[str]) -> task2.Task:
@@ -94,7 +91,7 @@ def trained(task: task2.Task, inputs: task2.Encoded, pair: tuple[int, int], rule
             features: task2.Features | None) -> np.ndarray:
     """S2's weights in a network with the maps of figure 5, the same as in the grid."""
     torch.set_num_threads(1)
-    return task2.learn(task, inputs, pair, FIGURE5, rule, seed, features).s2
+    return task2.learn(task, inputs, pair, task2.FIGURE5, rule, seed, features).s2
 
 
 def compare_features(task: task2.Task, inputs: task2.Encoded, pairs, seed: int, jobs: int) -> tuple[list, dict]:
@@ -106,7 +103,7 @@ def compare_features(task: task2.Task, inputs: task2.Encoded, pairs, seed: int, 
     rows, kept, starts = [], {"s1": inputs.s1.numpy()}, (seed, seed + OTHER)
     features = dict.fromkeys(starts)
     if not task.together:
-        features = {start: task2.stdp_features(task, inputs, FIGURE5, start) for start in starts}
+        features = {start: task2.stdp_features(task, inputs, task2.FIGURE5, start) for start in starts}
     for rule in task2.RULES:
         every = np.stack(Parallel(n_jobs=jobs)(delayed(trained)(task, inputs, pair, rule, start,
                                                                 features[start] if rule == "stdp" else None)
@@ -116,7 +113,7 @@ def compare_features(task: task2.Task, inputs: task2.Encoded, pairs, seed: int, 
             others = np.delete(found[i, :n], i).mean() if n > 1 else 1.0
             rows.append({"seed": seed, "rule": rule, "pair": f"{pair[0]}{pair[1]}", "others": round(others, 4),
                          "again": round(found[i, n + i], 4)})
-            if pair in SHOWN:
+            if pair in task2.FEW:
                 kept[f"{rule} {pair[0]}{pair[1]}"] = every[i].astype(np.float16)
     return rows, kept
 

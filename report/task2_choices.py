@@ -25,7 +25,7 @@ from tqdm import tqdm
 from rstdp import datasets, provenance, task2
 from rstdp.files import write_json, write_text
 
-PAIRS, SIZES = ((0, 1), (4, 9), (3, 5)), (4, 10, 20)
+SIZES = (4, 10, 20)
 #: fields of the task that S1 and C1 depend on
 BELOW = ("coding", "dark", "bins", "padding1", "threshold1", "inhibit1", "mean", "std", "doubling", "images",
          "stdp_images")
@@ -38,7 +38,7 @@ def rows(choice: str, inputs: task2.Encoded, seed: int) -> pd.DataFrame:
     for size in SIZES:
         features = None if task.together else task2.stdp_features(task, inputs, size, seed)
         found += [{"choice": choice, **task2.outcome(task, inputs, pair, size, rule, seed, features)}
-                  for pair in PAIRS for rule in task2.RULES]
+                  for pair in task2.FEW for rule in task2.RULES]
     return pd.DataFrame(found)
 
 

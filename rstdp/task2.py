@@ -32,6 +32,8 @@ from .plasticity import DoublingRate
 
 SIZES = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 30, 40)  #: maps of S2 in figure 4
 PAIRS = tuple((a, b) for a in range(10) for b in range(a + 1, 10))
+FEW = ((0, 1), (4, 9), (3, 5))  #: some of the pairs, for pictures and for comparing choices
+FIGURE5 = 4  #: maps of S2 in figure 5
 RULES = ("r-stdp", "stdp")  #: how S2 learns
 SILENT = -1
 NOTHING = ((0.0, 0.0), (0.0, 0.0))  #: rates of reward and punishment where nothing is learned
@@ -276,8 +278,8 @@ def outcome(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule:
     run = learn(task, inputs, pair, size, rule, seed, features)
     first = np.concatenate([np.flatnonzero(run.targets == target)[:100] for target in (0, 1)])
     right = run.decisions == run.targets
-    known = features is not None and rule == "stdp" and not task.together
-    preferred = features.preferred if features is not None and known else preferences(task, inputs, run.s2)
+    fixed = rule == "stdp" and not task.together
+    preferred = features.preferred if fixed and features is not None else preferences(task, inputs, run.s2)
     shares = {"accuracy": right[first], "accuracy_all": right, "silent": run.decisions[first] == SILENT,
               "forced": (run.forced == run.targets)[first], "aware": np.isin(preferred, pair)[preferred != SILENT]}
     return {"pair": f"{pair[0]}{pair[1]}", "size": size, "rule": rule, "seed": seed,
