@@ -35,13 +35,14 @@ from rstdp.datasets import DataError
 
 REPORT, BOOK = ROOT / "report", ROOT / "book"
 KEYS = {"description", "experiments", "chapters", "rerun_chapters"}
-#: results that no experiment makes, and what makes them, in the folder of results
+#: results that no experiment makes, and the scripts that do, as one calls them from the repository's root
 SCRIPTS = {"verify": ["verify.py", "--dataset", "mnist"], "benchmark": ["benchmark.py", "--dataset", "mnist"],
            "readout": ["readout.py", "--dataset", "mnist"], "handmade": ["handmade.py"],
            "task2": ["task2.py", "--preset", "full", "--seeds", "0", "1", "2"],
            "nmnist-simulator": ["nmnist_validation.py"],
-           "nmnist-decisions": ["nmnist_decisions.py", "--networks", "../work/nmnist"],
-           "nmnist-real": ["nmnist_real.py", "--lower", "nmnist/saccades-0.npz", "--seeds", "0", "1", "2"],
+           "nmnist-decisions": ["nmnist_decisions.py", "--networks", "report/work/nmnist"],
+           "nmnist-real": ["nmnist_real.py", "--lower", "report/results/nmnist/saccades-0.npz",
+                           "--seeds", "0", "1", "2"],
            "task2-choices": ["task2_choices.py"]}
 HEAD = """<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
@@ -140,7 +141,8 @@ def recompute(names: list[str], output: Path, jobs: int) -> Path:
         if name.startswith("nmnist") and not datasets.at_hand("nmnist-transfer"):
             print(f"from scratch, {name}: left out, because the recordings of N-MNIST are not here", flush=True)
             continue
-        subprocess.run([sys.executable, str(REPORT / script), *arguments, "--out", name], check=True, cwd=results)
+        own = [argument.replace("report/", f"{output}/") for argument in arguments]  # not what is recorded
+        subprocess.run([sys.executable, str(REPORT / script), *own, "--out", str(results / name)], check=True)
     return results
 
 

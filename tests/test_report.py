@@ -74,7 +74,8 @@ def test_from_scratch_computes_what_the_data_allow_and_names_what_it_leaves_out(
     (tmp_path / "script.py").write_text(
         "import pathlib, sys\nout = pathlib.Path(sys.argv[sys.argv.index('--out') + 1])\nout.mkdir()\n"
         "(out / 'found.txt').write_text(str(pathlib.Path(sys.argv[1]).exists()))")
-    monkeypatch.setattr(build, "SCRIPTS", {"made": ["script.py", "tiny/accuracy.csv"], "nmnist-made": ["script.py"]})
+    monkeypatch.setattr(build, "SCRIPTS", {"made": ["script.py", "report/results/tiny/accuracy.csv"],
+                                           "nmnist-made": ["script.py"]})
     folder = build.recompute(["tiny"], tmp_path / "output", jobs=1)
     assert len(pd.read_csv(folder / "tiny" / "accuracy.csv")) == 4
     assert (folder / "made" / "found.txt").read_text() == "True" and not (folder / "nmnist-made").exists()
