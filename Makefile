@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help setup report book browser pdf site-check test check colab-check benchmark clean
+.PHONY: help setup report book browser pdf site site-check test check colab-check benchmark clean
 
 help:
 	@echo "make report [PRESET=quick|mnist|full]                   run the chapters and write the replication report"
@@ -15,6 +15,7 @@ help:
 	@echo "make report PRESET=full FROM_SCRATCH=1                  the same, every recorded experiment computed anew first"
 	@echo "make book                                               build the site in _build/html"
 	@echo "make pdf                                                print the book to _build/book.pdf; needs Chromium"
+	@echo "make site                                               the book, its PDF and the full report, as they are published"
 	@echo "make site-check                                         look for barriers and requests in the site; needs Chromium"
 	@echo "make test                                               run the tests (RSTDP_DATA=folder adds those on MNIST)"
 	@echo "make check                                              style (ruff) and types (mypy)"
@@ -45,6 +46,11 @@ browser: $(VENV)/.ready
 pdf: browser book
 	$(BIN)/jupyter-book build . --builder singlehtml -W -n --keep-going
 	$(BIN)/python book/_ext/print_book.py _build/singlehtml _build/book.pdf
+
+site: export BOOK_SITE := yes
+site: pdf
+	$(BIN)/python report/build.py --preset full
+	cp _build/book.pdf report/replication-report.html _build/html/
 
 site-check: browser book
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check axe-playwright-python==0.1.8 playwright==1.65.2

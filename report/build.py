@@ -160,10 +160,11 @@ def run_chapters(preset: dict, output: Path, jobs: int) -> dict[str, float]:
 
 
 def write_html(executed: Path, target: Path) -> None:
-    """One self-contained page that reads on a small screen: tables scroll in their own box."""
+    """One self-contained page that reads offline and on a small screen: tables scroll in their own box."""
     exporter = HTMLExporter(template_name="classic", exclude_input=True, exclude_input_prompt=True,
                             exclude_output_prompt=True, embed_images=True, mathjax_url="", require_js_url="")
     html, _ = exporter.from_filename(str(executed))
+    html = re.sub(r"<script\b.*?</script>", "", html, flags=re.S)  # the template loads some from the network
     html = re.sub(r'<meta name="viewport"[^>]*>', "", html).replace("</head>", HEAD + "</head>", 1)
     html = re.sub(r"<title>.*?</title>", "<title>Replication report</title>", html, count=1)
     html = re.sub(r"<html(?![^>]*lang)", '<html lang="en"', html, count=1)

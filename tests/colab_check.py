@@ -58,8 +58,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="an empty or new folder to keep the environment and the executed "
                         "chapters in; given again, the environment is used again")
     options = parser.parse_args()
-    chapters = options.chapters or [*sorted((ROOT / "book").glob("[0-9]*.ipynb")),
-                                    *sorted((ROOT / "book" / "drafts").glob("[0-9]*.ipynb"))]
+    chapters = options.chapters or sorted((ROOT / "book").glob("[0-9]*.ipynb"))
     source = f"git+{ROOT.as_uri()}@{call('git', 'rev-parse', 'HEAD').strip()}"
     if call("git", "status", "--porcelain", "--", "rstdp", "pyproject.toml"):
         print("note: changes in rstdp that are not committed are not tested")

@@ -55,8 +55,8 @@ def prose(entry: str) -> str:
     return re.sub(r"^(`{3,})(?:bash|python|toml)\n.*?^\1$", "", text, flags=re.M | re.S)
 
 
-def test_contents_name_nine_chapters_and_six_pages():
-    assert len(CHAPTERS) == 9 and len(PAGES) == 6
+def test_contents_name_ten_chapters_and_six_pages():
+    assert len(CHAPTERS) == 10 and len(PAGES) == 6
     assert sorted(CHAPTERS) == CHAPTERS == sorted(f"book/{path.stem}" for path in BOOK.glob("*.ipynb"))
 
 
@@ -259,6 +259,16 @@ def test_citation_is_that_of_the_citation_file():
     assert book.startswith("@software{digits2030,\n") and "{{The contributors of this book}}" in book
     assert "url = {https://github.com/someone/book}" in book
     assert "year" not in SITE.bibtex(cff) and "url" not in SITE.bibtex(cff), "nothing is invented"
+
+
+@pytest.mark.parametrize("complete, builder, links", [("yes", "html", 2), ("", "html", 0), ("yes", "singlehtml", 0)])
+def test_report_and_pdf_are_linked_only_where_they_stand(monkeypatch, complete, builder, links):
+    monkeypatch.setenv("BOOK_SITE", complete)
+    page = SimpleNamespace(env=SimpleNamespace(app=SimpleNamespace(builder=SimpleNamespace(name=builder))))
+    targets = re.findall('href="../(.*?)"', " ".join(SITE.Beside.lines(page)))
+    assert len(targets) == links
+    recipe = (ROOT / "Makefile").read_text().partition("\nsite: pdf\n")[2].partition("\n\n")[0]
+    assert all(target in recipe for target in targets)
 
 
 def test_status_page_names_the_versions_in_use():

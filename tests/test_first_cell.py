@@ -16,7 +16,7 @@ from urllib import request
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted((ROOT / "book").glob("[0-9]*.ipynb")) + sorted((ROOT / "book" / "drafts").glob("[0-9]*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "book").glob("[0-9]*.ipynb"))
 PACKAGE, FOLDER = types.SimpleNamespace(origin="__init__.py"), types.SimpleNamespace(origin=None)
 HERE = "https://github.com/someone/book"
 

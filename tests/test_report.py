@@ -44,6 +44,14 @@ def test_presets_are_valid(preset):
     assert build.load_preset(preset, ["seed=3"])["chapters"]["seed"] == 3
 
 
+def test_the_page_asks_the_network_for_nothing(tmp_path):
+    cell = nbformat.v4.new_markdown_cell("# Title\n\n| a | b |\n|---|---|\n| 1 | 2 |")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "report.ipynb")
+    build.write_html(tmp_path / "report.ipynb", tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert '<div class="scroll"' in page and not re.search(r"<script|<link|@import|src=|url\(['\"]?http", page)
+
+
 def test_experiments_are_valid():
     for name in experiments.names():
         assert experiments.load(name).runs()

@@ -2,7 +2,7 @@
 
 Where the book is built from a GitHub repository, each page gets buttons to it, and each chapter one to Colab; elsewhere
 they get none, because there is nothing that the buttons could open. The directive `citation` shows an entry of
-CITATION.cff, and `versions` the packages in use.
+CITATION.cff, `versions` the packages in use, and `beside` links what `make site` puts beside the pages.
 """
 
 from __future__ import annotations
@@ -186,6 +186,16 @@ class Versions(Markdown):
                 "| Package | Version |", "|---|---|", *table]
 
 
+class Beside(Markdown):
+    """Links to the report and to the PDF, in the complete site only: `make book` alone makes neither."""
+
+    def lines(self) -> list[str]:
+        if not os.environ.get("BOOK_SITE") or self.env.app.builder.name != "html":
+            return []
+        return ['Beside these pages: <a href="../replication-report.html">the replication report</a>, and '
+                '<a href="../book.pdf">the whole book as a PDF</a>.']
+
+
 def setup(app) -> dict:
     """Sphinx calls this."""
     app.connect("config-inited", configure)
@@ -194,4 +204,5 @@ def setup(app) -> dict:
     app.connect("html-page-context", accessible)
     app.add_directive("citation", Citation)
     app.add_directive("versions", Versions)
+    app.add_directive("beside", Beside)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
