@@ -39,6 +39,7 @@ KEYS = {"description", "experiments", "chapters", "rerun_chapters"}
 SCRIPTS = {"verify": ["verify.py", "--dataset", "mnist"], "benchmark": ["benchmark.py", "--dataset", "mnist"],
            "readout": ["readout.py", "--dataset", "mnist"], "handmade": ["handmade.py"],
            "task2": ["task2.py", "--preset", "full", "--seeds", "0", "1", "2"],
+           "task2-passes": ["task2.py", "--preset", "full", "--seeds", "0", "1", "2", "--set", "passes=15"],
            "nmnist-simulator": ["nmnist_validation.py"],
            "nmnist-decisions": ["nmnist_decisions.py", "--networks", "report/work/nmnist"],
            "nmnist-real": ["nmnist_real.py", "--lower", "report/results/nmnist/saccades-0.npz",
@@ -51,6 +52,7 @@ body { margin: 0; padding: 0; }
 div#notebook-container { max-width: 56rem; width: auto; box-sizing: border-box; padding: 0.8rem; box-shadow: none; }
 div#notebook, div.cell, div.output_subarea, div.text_cell_render { padding: 0; max-width: 100%; overflow-x: visible; }
 .rendered_html { font-size: 1rem; line-height: 1.5; overflow-wrap: break-word; }
+.rendered_html a { color: #0a58ca; }
 .rendered_html img, .output_png img { max-width: 100%; height: auto; }
 .scroll { overflow-x: auto; margin: 0.8rem 0; }
 .scroll table { margin: 0; font-size: 0.85rem; overflow-wrap: normal; }

@@ -32,8 +32,11 @@ def shares(found: dict[tuple[str, str], Share], lines: tuple[float, float]) -> F
     return fig
 
 
-def figure4(ours: dict[str, dict[int, Estimate]]) -> Figure:
-    """Mean accuracy over the maps of S2: ours filled, with the 95 % interval over seeds, the paper's hollow."""
+def figure4(ours: dict[str, dict[int, Estimate]], longer: dict[str, dict[int, Estimate]]) -> Figure:
+    """Mean accuracy over the maps of S2: ours filled, with the 95 % interval over seeds, the paper's hollow.
+
+    longer: the same after more passes, dotted; may be empty.
+    """
     paper = pd.read_csv(REFERENCE / "figure4.csv")
     fig = Figure((WIDTH, 4.6), layout="constrained")
     ax = fig.subplots()
@@ -43,6 +46,9 @@ def figure4(ours: dict[str, dict[int, Estimate]]) -> Figure:
                 linewidth=1.2, label=f"{label}, the paper")
         ax.errorbar(list(mine), [100 * one.mean for one in mine.values()], marker=mark, color=colour, capsize=4,
                     yerr=[100 * (one.half or 0) for one in mine.values()], label=f"{label}, ours")
+        if more := dict(sorted(longer.get(rule, {}).items())):
+            ax.plot(list(more), [100 * one.mean for one in more.values()], ":", color=colour, linewidth=2,
+                    label=f"{label}, ours, more passes")
     ax.set(xlabel="maps of S2", ylabel="mean accuracy over pairs (%)")
     ax.grid(axis="y", color="#e5e5e5", linewidth=0.8)
     fig.legend(loc="outside lower center", ncols=2)

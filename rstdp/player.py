@@ -53,6 +53,7 @@ _PLAYER = """<figure id="NAME" style="background:#fff;color:#222;margin:0;text-a
     button.textContent = "Pause"; };
   button.onclick = () => timer ? stop() : play();
   slider.oninput = () => { stop(); show(+slider.value); };
+  addEventListener("beforeprint", () => { stop(); show(frames.length - 1); });  // paper shows how it ends
   show(0);
   matchMedia("(prefers-reduced-motion: reduce)").matches ? stop() : play();
 })();</script></figure>"""

@@ -95,7 +95,9 @@ def test_curves_average_pairs_first_and_seeds_then(tmp_path):
                for seed in range(3)]
     found, expected = evidence_reward.task2_curve([tmp_path], "stdp")[10], Estimate.of(by_seed)
     assert (found.mean, found.half, found.n) == (pytest.approx(expected.mean), pytest.approx(expected.half), 3)
-    lines = charts_reward.figure4({rule: evidence_reward.task2_curve([tmp_path], rule) for rule in ("r-stdp", "stdp")})
+    ours = {rule: evidence_reward.task2_curve([tmp_path], rule) for rule in ("r-stdp", "stdp")}
+    lines, more = charts_reward.figure4(ours, {}), charts_reward.figure4(ours, ours)
+    assert len(more.axes[0].lines) == len(lines.axes[0].lines) + 2
     drawn = [np.asarray(line.get_ydata(), float) for line in lines.axes[0].lines if len(line.get_xdata()) == 2]
     assert any(abs(y[1] - 100 * np.mean(by_seed)) < 1e-5 for y in drawn)
 
