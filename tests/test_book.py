@@ -261,6 +261,15 @@ def test_citation_is_that_of_the_citation_file():
     assert "year" not in SITE.bibtex(cff) and "url" not in SITE.bibtex(cff), "nothing is invented"
 
 
+@pytest.mark.parametrize("builder, found", [("html", '<p><a href="../_images/a.png">PICTURE</a></p>'),
+                                            ("singlehtml", "<p>PICTURE</p>")])
+def test_a_figure_opens_to_be_enlarged_but_not_on_paper(builder, found):
+    picture = '<img alt="Seven bars" src="../_images/a.png" />'
+    context = {"body": f"<p>{picture}</p>"}
+    SITE.accessible(SimpleNamespace(builder=SimpleNamespace(name=builder)), "", "", context, None)
+    assert context["body"] == found.replace("PICTURE", picture)
+
+
 @pytest.mark.parametrize("complete, builder, links", [("yes", "html", 2), ("", "html", 0), ("yes", "singlehtml", 0)])
 def test_report_and_pdf_are_linked_only_where_they_stand(monkeypatch, complete, builder, links):
     monkeypatch.setenv("BOOK_SITE", complete)

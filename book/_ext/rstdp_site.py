@@ -88,10 +88,15 @@ def readable_times(app, doctree, docname) -> None:
 
 
 def accessible(app, pagename, templatename, context, doctree) -> None:
-    """Take back a role that promises list items, which docutils does not write in a bibliography."""
+    """Figures lead to themselves, so that a tap on a phone opens one to be enlarged.
+
+    And a role is taken back that promises list items, which docutils does not write in a bibliography.
+    """
     if "body" in context:
-        context["body"] = context["body"].replace('<div role="list" class="citation-list">',
-                                                  '<div class="citation-list">')
+        body = context["body"].replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+        if app.builder.name == "html":
+            body = re.sub(r'<img [^>]*?src="([^"]*_images/[^"]+)"[^>]*>', r'<a href="\1">\g<0></a>', body)
+        context["body"] = body
 
 
 def reference(entry: Mapping) -> tuple[list[str], str, str]:
