@@ -7,13 +7,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help setup report book browser pdf site site-check test check colab-check benchmark clean
+.PHONY: help setup report book lab browser pdf site site-check test check colab-check benchmark clean
 
 help:
 	@echo "make report [PRESET=quick|mnist|full]                   run the chapters and write the replication report"
 	@echo "make report ARGS='--set seed=3'                         the same with another parameter of the chapters"
 	@echo "make report PRESET=full FROM_SCRATCH=1                  the same, every recorded experiment computed anew first"
 	@echo "make book                                               build the site in _build/html"
+	@echo "make lab                                                open the chapters in JupyterLab, to run and to change them"
 	@echo "make pdf                                                print the book to _build/book.pdf; needs Chromium"
 	@echo "make site                                               the book, its PDF and the full report, as they are published"
 	@echo "make site-check                                         look for barriers and requests in the site; needs Chromium"
@@ -38,6 +39,10 @@ report: $(VENV)/.ready
 book: $(VENV)/.ready
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@test -f _build/html/book/07-the-whole-network.html && echo "open _build/html/index.html"
+
+lab: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check jupyterlab==4.6.6
+	$(BIN)/jupyter lab --notebook-dir book $(ARGS)
 
 browser: $(VENV)/.ready
 	@$(BIN)/python book/_ext/print_book.py
