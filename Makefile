@@ -41,7 +41,7 @@ book: $(VENV)/.ready
 	@test -f _build/html/book/07-the-whole-network.html && echo "open _build/html/index.html"
 
 lab: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check jupyterlab==4.6.6
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check jupyterlab==4.6.6 jupyterlab-myst==2.7.0
 	$(BIN)/jupyter lab --notebook-dir book $(ARGS)
 
 browser: $(VENV)/.ready

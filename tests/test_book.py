@@ -270,6 +270,14 @@ def test_a_figure_opens_to_be_enlarged_but_not_on_paper(builder, found):
     assert context["body"] == found.replace("PICTURE", picture)
 
 
+@chapters
+def test_what_the_book_folds_is_folded_in_jupyter_too(chapter):
+    for cell in code_cells(chapter):
+        tags, hidden = set(cell.metadata.get("tags", [])), cell.metadata.get("jupyter", {})
+        assert hidden.get("source_hidden", False) == bool(tags & {"hide-cell", "hide-input", "remove-input"})
+        assert hidden.get("outputs_hidden", False) == ("hide-cell" in tags and "install" not in tags)  # errors show
+
+
 @pytest.mark.parametrize("complete, builder, links", [("yes", "html", 2), ("", "html", 0), ("yes", "singlehtml", 0)])
 def test_report_and_pdf_are_linked_only_where_they_stand(monkeypatch, complete, builder, links):
     monkeypatch.setenv("BOOK_SITE", complete)
