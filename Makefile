@@ -5,6 +5,8 @@ DATASET ?= digits
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Pages link the report and the PDF where `make site` has put them beside the pages.
+export BOOK_SITE := $(if $(wildcard _build/html/book.pdf),yes)
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .PHONY: help setup report book lab browser pdf site site-check test check colab-check benchmark clean

@@ -28,7 +28,7 @@ from scipy import stats
 from rstdp import task2
 
 HANDMADE_COMMAND, TASK2_COMMAND = "python report/handmade.py", "python report/task2.py --preset full --seeds 0 1 2"
-#: task 2 as by default, and with every image shown more often
+#: task 2 as by default, and with every image shown more often while rewards count
 TASK2 = {"task2": TASK2_COMMAND, "task2-passes": f"{TASK2_COMMAND} --set passes=15 --out report/results/task2-passes"}
 SURE = 0.05  #: widest interval of a share over seeds that a verdict on the handmade problem rests on
 
