@@ -22,12 +22,13 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT / "report"), str(ROOT)]
 
 import nbformat
 import papermill
 from joblib import Parallel, delayed
 from nbconvert import HTMLExporter
+from scripts import SCRIPTS
 from tqdm import tqdm
 
 from rstdp import datasets, experiments, provenance
@@ -35,16 +36,6 @@ from rstdp.datasets import DataError
 
 REPORT, BOOK = ROOT / "report", ROOT / "book"
 KEYS = {"description", "experiments", "chapters", "rerun_chapters"}
-#: results that no experiment makes, and the scripts that do, as one calls them from the repository's root
-SCRIPTS = {"verify": ["verify.py", "--dataset", "mnist"], "benchmark": ["benchmark.py", "--dataset", "mnist"],
-           "readout": ["readout.py", "--dataset", "mnist"], "handmade": ["handmade.py"],
-           "task2": ["task2.py", "--preset", "full", "--seeds", "0", "1", "2"],
-           "task2-passes": ["task2.py", "--preset", "full", "--seeds", "0", "1", "2", "--set", "passes=15"],
-           "nmnist-simulator": ["nmnist_validation.py"],
-           "nmnist-decisions": ["nmnist_decisions.py", "--networks", "report/work/nmnist"],
-           "nmnist-real": ["nmnist_real.py", "--lower", "report/results/nmnist/saccades-0.npz",
-                           "--seeds", "0", "1", "2"],
-           "task2-choices": ["task2_choices.py"]}
 HEAD = """<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 html { font-size: 16px; }

@@ -67,7 +67,7 @@ def table(folders: Sequence[Path]) -> pd.DataFrame:
 
 
 def _exactness(folders: Sequence[Path]) -> str:
-    rows, facts = read_table("verify/agreement.csv", folders, "python report/verify.py")
+    rows, facts = read_table("verify/agreement.csv", folders)
     rows = rows[rows.partner == "SpykeTorch"]
     return (f"**Exact.** Followed step by step on {facts['images']:,} images, {int(rows.different.sum())} of "
             f"{int(rows.steps.sum()):,} spike times and winners differ from SpykeTorch's, but for "

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy import stats
+from scripts import command
 
 from rstdp import datasets, experiments, provenance
 from rstdp.config import SPYKETORCH, Config, get_config
@@ -225,11 +226,14 @@ def locate(file: str, folders: Sequence[Path]) -> Path | None:
     return next((path for folder in folders if (path := Path(folder) / file).exists()), None)
 
 
-def read_table(file: str, folders: Sequence[Path], command: str) -> tuple[pd.DataFrame, dict]:
-    """A result file that no experiment wrote, such as verify/agreement.csv, and its provenance. Raises Missing."""
+def read_table(file: str, folders: Sequence[Path], made_by: str | None = None) -> tuple[pd.DataFrame, dict]:
+    """A result file that no experiment wrote, such as verify/agreement.csv, and its provenance. Raises Missing.
+
+    made_by: the command that makes it, if it is not that of `scripts.command`.
+    """
     path = locate(file, folders)
     if path is None:
-        raise Missing(f"**Missing:** `{file}`. Make it with `{command}`.")
+        raise Missing(f"**Missing:** `{file}`. Make it with `{made_by or command(file.partition('/')[0])}`.")
     facts = path.parent / "provenance.json"
     return pd.read_csv(path), json.loads(facts.read_text()) if facts.exists() else {}
 

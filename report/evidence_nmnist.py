@@ -8,11 +8,10 @@ from pathlib import Path
 import pandas as pd
 from evidence import Estimate, Missing, Result, changes, curve, load, published, read_table, verdict
 from evidence_reward import Share, share
+from scripts import command
 
 GOAL = "Iyer & Basu, N-MNIST"  #: the best figure by unsupervised STDP known to us
 ENCODINGS = ("nmnist-first", "nmnist-stabilised", "nmnist-saccades")  #: experiments, one an encoding
-REAL_COMMAND = "python report/nmnist_real.py --lower report/results/nmnist/saccades-0.npz --seeds 0 1 2"
-DECISIONS_COMMAND = "python report/nmnist_decisions.py"
 
 
 def chosen(result: Result) -> str:
@@ -39,7 +38,7 @@ def encodings(folders: Sequence[Path]) -> list[tuple]:
 
 def decisions(folders: Sequence[Path]) -> pd.DataFrame:
     """seed, part, number, label, decision and `right` for each real recording. Raises Missing."""
-    table, _ = read_table("nmnist-decisions/decisions.csv", folders, DECISIONS_COMMAND)
+    table, _ = read_table("nmnist-decisions/decisions.csv", folders)
     return table.assign(right=table.decision == table.label)
 
 
@@ -51,13 +50,13 @@ def recordings_share(table: pd.DataFrame) -> Share:
 
 def cross_validated(folders: Sequence[Path]) -> pd.DataFrame:
     """Rows (variant, seed, epoch, right, recordings): all folds of a seed together. Raises Missing."""
-    table, _ = read_table("nmnist-real/folds.csv", folders, REAL_COMMAND)
+    table, _ = read_table("nmnist-real/folds.csv", folders)
     table["right"] = (table.test_accuracy * table.recordings).round().astype(int)
     whole = table.groupby(["variant", "seed"]).fold.transform("nunique") == table.fold.nunique()
     rows = table[whole].groupby(["variant", "seed", "epoch"], sort=False)[["right", "recordings"]].sum().reset_index()
     if rows.empty:
         raise Missing("**Missing:** a whole cross-validation in `nmnist-real/folds.csv`. Make it with "
-                      f"`{REAL_COMMAND}`.")
+                      f"`{command('nmnist-real')}`.")
     return rows.assign(accuracy=rows.right / rows.recordings)
 
 

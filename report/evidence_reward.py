@@ -24,12 +24,10 @@ from evidence import (
     verdict,
 )
 from scipy import stats
+from scripts import command
 
 from rstdp import task2
 
-HANDMADE_COMMAND, TASK2_COMMAND = "python report/handmade.py", "python report/task2.py --preset full --seeds 0 1 2"
-#: task 2 as by default, and with every image shown more often while rewards count
-TASK2 = {"task2": TASK2_COMMAND, "task2-passes": f"{TASK2_COMMAND} --set passes=15 --out report/results/task2-passes"}
 SURE = 0.05  #: widest interval of a share over seeds that a verdict on the handmade problem rests on
 
 
@@ -62,7 +60,7 @@ def share(hits: int, n: int, of_what: str = "seeds") -> Share:
 
 def handmade(folders: Sequence[Path], what: str = "exact") -> dict[tuple[str, str], Share]:
     """Shares of seeds by (variant, rule): `exact` or `preferred` diagnostic bars, or `solved` tasks. Raises Missing."""
-    table, _ = read_table("handmade/runs.csv", folders, HANDMADE_COMMAND)
+    table, _ = read_table("handmade/runs.csv", folders)
     table["solved"] = (table.accuracy == 1).astype(int)
     return {key: share(group[what].sum(), len(group)) for key, group in table.groupby(["variant", "rule"], sort=False)}
 
@@ -124,7 +122,7 @@ def no_help_verdict(apart: Estimate) -> str:
 
 def figure4(folders: Sequence[Path], column: str = "accuracy", name: str = "task2") -> pd.DataFrame:
     """Mean over the pairs for each seed, rows (rule, size, seed, value, pairs). Raises Missing."""
-    table, _ = read_table(f"{name}/runs.csv", folders, TASK2[name])
+    table, _ = read_table(f"{name}/runs.csv", folders)
     return table.groupby(["rule", "size", "seed"])[column].agg(value="mean", pairs="count").reset_index()
 
 
@@ -138,10 +136,11 @@ def task2_curve(folders: Sequence[Path], rule: str, column: str = "accuracy",
 
 def reward_effect(folders: Sequence[Path], size: int, column: str = "accuracy") -> Estimate:
     """R-STDP less STDP at one size, paired: mean over the pairs (each a mean over seeds), interval over pairs."""
-    table, _ = read_table("task2/runs.csv", folders, TASK2_COMMAND)
+    table, _ = read_table("task2/runs.csv", folders)
     wide = table[table["size"] == size].pivot_table(index="pair", columns="rule", values=column)
     if not {"r-stdp", "stdp"} <= set(wide):
-        raise Missing(f"**Missing:** both rules with {size} maps in `task2/runs.csv`. Make it with {TASK2_COMMAND}.")
+        raise Missing(f"**Missing:** both rules with {size} maps in `task2/runs.csv`. Make it with "
+                      f"`{command('task2')}`.")
     return Estimate.of((wide["r-stdp"] - wide["stdp"]).dropna())
 
 
@@ -157,7 +156,7 @@ class Overlaps:
 
 def overlaps(folders: Sequence[Path]) -> Overlaps:
     """What task2/features.csv says. Raises Missing."""
-    table, _ = read_table("task2/features.csv", folders, TASK2_COMMAND)
+    table, _ = read_table("task2/features.csv", folders)
     by_seed = {name: {rule: Estimate.of(group.groupby("seed")[name].mean()) for rule, group in table.groupby("rule")}
                for name in ("others", "again")}
     by_pair = table[table.rule == "r-stdp"].groupby("pair")[["again", "others"]].mean()
@@ -174,7 +173,7 @@ def from_paper(folders: Sequence[Path], rule: str, name: str = "task2") -> pd.Se
 
 def choices(folders: Sequence[Path], column: str = "accuracy_all") -> pd.DataFrame:
     """Mean accuracy of every choice of `task2.CHOICES`, columns (rule, size), in their order. Raises Missing."""
-    table, _ = read_table("task2-choices/runs.csv", folders, "python report/task2_choices.py")
+    table, _ = read_table("task2-choices/runs.csv", folders)
     return table.pivot_table(index="choice", columns=["rule", "size"], values=column, sort=False)
 
 
