@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from rstdp import datasets, figures  # noqa: E402
 from rstdp.network import Network, load_pretrained  # noqa: E402
+from rstdp.reconstruction import reconstruct  # noqa: E402
 
 
 def strongest_maps(network: Network, c2: torch.Tensor, decisions: torch.Tensor) -> list[int]:
@@ -66,12 +67,12 @@ def draw(network: Network, image: torch.Tensor, maps: list[int]) -> Figure:
     bar.set_ticks(range(0, bins, 2))
     bar.ax.minorticks_off()
 
-    edges = figures.reconstruct(network, "s1")[:, 3:-3, 3:-3].numpy()  # the widest kernel's rim is even grey
+    edges = reconstruct(network, "s1")[:, 3:-3, 3:-3].numpy()  # the widest kernel's rim is even grey
     for ax, edge in zip(panel(right, 5, 6, "S1 learns edges without labels"), edges):
         ax.imshow(edge, cmap="gray", vmin=-abs(edge).max(), vmax=abs(edge).max())
 
     heading = "S3 learns digits from reward and punishment: the map that decides most often for each class"
-    digits = figures.reconstruct(network, "s3", maps).numpy()
+    digits = reconstruct(network, "s3", maps).numpy()
     for ax, digit in zip(panel(lower, 1, network.config.classes, heading), digits):
         ax.imshow(digit, cmap="gray", vmin=-abs(digit).max(), vmax=abs(digit).max())
     return fig

@@ -313,8 +313,8 @@ def overlaps(features: np.ndarray, shifts: int = 7) -> np.ndarray:
 def reconstruct(s1: Tensor, s2: np.ndarray) -> Tensor:
     """What S2's maps look for, as pictures (x, 34, 34) float32: the sum over S1's maps of weight times S1's picture.
 
-    As `figures.reconstruct`, for pixels as input: C1 repeats a spike from anywhere in its 2x2 window, so S1's pictures
-    are averaged over it.
+    As `reconstruction.reconstruct`, for pixels as input: C1 repeats a spike from anywhere in its 2x2 window, so S1's
+    pictures are averaged over it.
     """
     pictures = F.conv_transpose2d(s1, torch.full((1, 1, 2, 2), 0.25))
     return F.conv_transpose2d(torch.as_tensor(s2, dtype=torch.float32), pictures, stride=2)[:, 0]

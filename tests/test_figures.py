@@ -13,6 +13,7 @@ from rstdp import figures
 from rstdp.config import SPYKETORCH
 from rstdp.encoding import dog_kernels
 from rstdp.network import Network
+from rstdp.reconstruction import reconstruct
 
 TIMES = torch.tensor([[[0, 1], [2, 3]], [[3, 3], [1, 0]]], dtype=torch.uint8)  # 3 is silent
 PICTURES = torch.arange(32).reshape(2, 4, 4)
@@ -71,7 +72,7 @@ def test_animation_plays_by_itself_and_loads_nothing():
 
 def test_s1_features_are_the_kernels_weighted_and_summed():
     network = Network(TINY)
-    pictures = figures.reconstruct(network, "s1")
+    pictures = reconstruct(network, "s1")
     expected = torch.zeros(2, 17, 17)
     for row in range(5):
         for column in range(5):
@@ -82,20 +83,20 @@ def test_s1_features_are_the_kernels_weighted_and_summed():
 
 @pytest.mark.parametrize("name, shape", [("s1", (2, 17, 17)), ("s2", (3, 22, 22)), ("s3", (10, 50, 50))])
 def test_features_have_the_size_of_the_receptive_field(name, shape):
-    assert figures.reconstruct(Network(TINY), name).shape == shape
-    assert figures.reconstruct(Network(TINY), name, maps=[1]).shape == (1, *shape[1:])
+    assert reconstruct(Network(TINY), name).shape == shape
+    assert reconstruct(Network(TINY), name, maps=[1]).shape == (1, *shape[1:])
 
 
 def test_one_weight_of_s2_draws_s1s_picture_averaged_over_the_pooling_window():
     network = Network(TINY)
     network.weights["s2"].zero_()
     network.weights["s2"][0, 1, 2, 0] = 1.0
-    below = figures.reconstruct(network, "s1")[1]
+    below = reconstruct(network, "s1")[1]
     expected = torch.zeros(22, 22)
     expected[4:22, 0:18] = F.avg_pool2d(F.pad(below, (1, 1, 1, 1))[None], 2, 1)[0]
-    torch.testing.assert_close(figures.reconstruct(network, "s2")[0], expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(reconstruct(network, "s2")[0], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_an_unknown_layer_is_named():
     with pytest.raises(ValueError, match="no layer 'c1'"):
-        figures.reconstruct(Network(TINY), "c1")
+        reconstruct(Network(TINY), "c1")
