@@ -62,7 +62,7 @@ class Trainer:
             raise ValueError(f"{type(self.passes).__name__} asks for a {self.passes.config.__name__}, got a "
                              f"{type(config).__name__}")
         if math.isfinite(config.s3.threshold) and type(self.passes) is Passes:
-            raise ValueError(f"S3 is read out, so s3.threshold is infinite; {config.s3.threshold} needs a study's passes")
+            raise ValueError("S3 is read out, so s3.threshold is infinite; a finite one needs passes of a study")
         self.network, self.progress = Network(config, seed, data.channels, **network), Progress()
         #: what tells this run from others of the same configuration
         self.run_of = {"data": f"{data.checksum()}-{len(data.train_images)}-{validation}", "seed": seed,
