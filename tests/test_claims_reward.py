@@ -1,36 +1,25 @@
 """Claims 3 to 6: verdicts follow the files, and a changed number changes them."""
 
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
-REPORT = Path(__file__).resolve().parent.parent / "report"
-sys.path.insert(0, str(REPORT))
-
-import charts_reward
-import claims
-import evidence
-import evidence_reward
-from evidence import Estimate
+from report import claims
+from report.claims import two_targets
+from report.lab.pairs import PAIRS, by_size
+from report.lab.published import PAPER, REFERENCE, published
+from report.lab.results import REPORT
+from report.lab.statistics import Estimate, share
 
 
 def row(folder, number):
     return next(claim for claim in claims.table([folder]).itertuples() if claim.claim.startswith(number))
 
 
-def test_shares_have_exact_intervals():
-    for hits, n in ((600, 600), (153, 600), (0, 20)):
-        found, exact = evidence_reward.share(hits, n), stats.binomtest(hits, n).proportion_ci(0.95, "exact")
-        assert (found.mean, found.low, found.high) == (hits / n, exact.low, exact.high)
-
-
 def test_without_files_nothing_is_tested_yet(tmp_path):
-    for number in ("3a", "3b", "4.", "5.", "6."):
+    for number in ("1a", "1b", "1c", "2.", "3a", "3b", "4.", "5.", "6.", "7a", "7b"):
         claim = row(tmp_path, number)
         assert claim.verdict == "not tested yet" and claim.ours.startswith("needs `")
 
@@ -40,8 +29,7 @@ def test_the_handmade_claim_follows_its_file(tmp_path):
     before = row(tmp_path, "4.")
     table = pd.read_csv(tmp_path / "handmade" / "runs.csv")
     default = (table.variant == "default") & (table.rule == "r-stdp")
-    share = evidence_reward.share(table[default].exact.sum(), default.sum())
-    assert str(share) in before.ours
+    assert str(share(table[default].exact.sum(), default.sum())) in before.ours
     table.loc[table.index[default][:30], "exact"] = 0
     table.to_csv(tmp_path / "handmade" / "runs.csv", index=False)
     after = row(tmp_path, "4.")
@@ -51,7 +39,7 @@ def test_the_handmade_claim_follows_its_file(tmp_path):
     assert row(tmp_path, "4.").verdict == "not"
 
 
-def write_task2(folder, reward, plain, aware=(0.8, 0.2), seeds=3, pairs=evidence_reward.PAIRS, same=1.0,
+def write_task2(folder, reward, plain, aware=(0.8, 0.2), seeds=3, pairs=PAIRS, same=1.0,
                 overlap=(0.2, 0.4)):
     """A whole grid at two sizes whose accuracies scatter about two values; overlaps of features: by STDP `same`, by
     R-STDP with other pairs and with the same pair again."""
@@ -64,9 +52,9 @@ def write_task2(folder, reward, plain, aware=(0.8, 0.2), seeds=3, pairs=evidence
     for seed in range(seeds):
         for pair in range(pairs):
             for size in (4, 10):
-                for rule, accuracy, share in (("r-stdp", reward, aware[0]), ("stdp", plain, aware[1])):
+                for rule, accuracy, part in (("r-stdp", reward, aware[0]), ("stdp", plain, aware[1])):
                     rows.append({"pair": f"{pair:02d}", "size": size, "rule": rule, "seed": seed,
-                                 "accuracy": accuracy + rng.normal(0, 0.01), "aware": share + rng.normal(0, 0.01)})
+                                 "accuracy": accuracy + rng.normal(0, 0.01), "aware": part + rng.normal(0, 0.01)})
     pd.DataFrame(rows).to_csv(folder / "task2" / "runs.csv", index=False)
 
 
@@ -93,25 +81,18 @@ def test_curves_average_pairs_first_and_seeds_then(tmp_path):
     table = pd.read_csv(tmp_path / "task2" / "runs.csv")
     by_seed = [table[(table.seed == seed) & (table["size"] == 10) & (table.rule == "stdp")].accuracy.mean()
                for seed in range(3)]
-    found, expected = evidence_reward.task2_curve([tmp_path], "stdp")[10], Estimate.of(by_seed)
+    found, expected = by_size([tmp_path], "stdp")[10], Estimate.of(by_seed)
     assert (found.mean, found.half, found.n) == (pytest.approx(expected.mean), pytest.approx(expected.half), 3)
-    ours = {rule: evidence_reward.task2_curve([tmp_path], rule) for rule in ("r-stdp", "stdp")}
-    lines, more = charts_reward.figure4(ours, {}), charts_reward.figure4(ours, ours)
+    ours = {rule: by_size([tmp_path], rule) for rule in ("r-stdp", "stdp")}
+    lines, more = two_targets.chart(ours, {}), two_targets.chart(ours, ours)
     assert len(more.axes[0].lines) == len(lines.axes[0].lines) + 2
     drawn = [np.asarray(line.get_ydata(), float) for line in lines.axes[0].lines if len(line.get_xdata()) == 2]
     assert any(abs(y[1] - 100 * np.mean(by_seed)) < 1e-5 for y in drawn)
 
 
-@pytest.mark.parametrize("apart, word", [
-    (Estimate(-0.01, 0.005, 3), "reproduced"), (Estimate(0.004, 0.02, 3), "partly"), (Estimate(0.03, 0.01, 3), "not"),
-    (Estimate(-0.1, None, 1), "partly"), (Estimate(0.1, None, 1), "not")])
-def test_that_reward_does_not_help_is_judged_by_the_interval(apart, word):
-    assert evidence_reward.no_help_verdict(apart) == word
-
-
 def test_published_points_of_figure_4_agree_with_the_claims_table():
-    points = pd.read_csv(REPORT / "reference" / "figure4.csv").set_index(["rule", "maps"]).accuracy
+    points = pd.read_csv(REFERENCE / "figure4.csv").set_index(["rule", "maps"]).accuracy
     assert len(points) == 24
     for rule, name in (("r-stdp", "R-STDP"), ("stdp", "STDP")):
         for maps in (10, 40):
-            assert points[rule, maps] == evidence.published(evidence.PAPER, f"task 2, {name}, {maps} maps")
+            assert points[rule, maps] == published(PAPER, f"task 2, {name}, {maps} maps")

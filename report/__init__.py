@@ -1,0 +1,1 @@
+"""The replication: what it claims, and the runs that bear it."""

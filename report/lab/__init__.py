@@ -1,0 +1,1 @@
+"""What every study and every claim needs."""
