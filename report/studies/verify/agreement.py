@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import competition, layers, plasticity
-from .config import SPYKETORCH, Config, Layer
-from .learning import find_winners
+from rstdp import competition, layers, plasticity
+from rstdp.config import SPYKETORCH, Config, Layer
+from rstdp.learning import find_winners
 
 TIE = 1e-3  #: potentials closer than this are never told apart
 

@@ -1,4 +1,9 @@
-"""Where a result comes from: code, versions, data, machine, time. Every recorded result carries this."""
+"""Where a result comes from: code, versions, data, machine, time. Every recorded result carries this.
+
+A result is stale when the code computes something else since. What the code computes is known by fingerprints of tiny
+runs: `behaviour` of the core, and one of each study (`registry.fingerprint`), so that a changed study makes its own
+results stale and no others.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +14,19 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
 
-PACKAGE = Path(__file__).parent
+import rstdp
+
+from .. import ROOT
+from . import registry
+
+PACKAGE = Path(rstdp.__file__).parent
+CORE = "core"  #: the name of `behaviour` among the fingerprints that a result needs
 LIBRARIES = ("torch", "spikingjelly", "torchvision", "numpy", "numba", "scikit-learn")
 
 
@@ -24,10 +36,10 @@ def behaviour() -> str:
 
     Results recorded under another fingerprint are stale. Faster or tidier code that computes the same keeps it.
     """
-    from .config import CONFIGS
-    from .learning import learn_stdp, rstdp_epoch
-    from .network import Network
-    from .plasticity import DoublingRate
+    from rstdp.config import CONFIGS
+    from rstdp.learning import learn_stdp, rstdp_epoch
+    from rstdp.network import Network
+    from rstdp.plasticity import DoublingRate
 
     digest, random = hashlib.sha256(), np.random.default_rng(0)
     images = torch.from_numpy(np.kron(random.integers(0, 256, (16, 7, 7)), np.ones((4, 4))).astype(np.uint8))
@@ -51,19 +63,53 @@ def behaviour() -> str:
     return digest.hexdigest()[:12]
 
 
+@functools.cache
+def fingerprint(name: str) -> str:
+    """Fingerprint of what a study computes, by the name it registered, or of the "core"."""
+    return behaviour() if name == CORE else digest(registry.all_fingerprints()[name].probe())
+
+
+def digest(parts: Iterable) -> str:
+    """Arrays, tensors and plain values in one fingerprint of 12 digits."""
+    found = hashlib.sha256()
+    for part in parts:
+        plain = not isinstance(part, torch.Tensor | np.ndarray)
+        found.update(repr(part).encode() if plain else np.ascontiguousarray(part).tobytes())
+    return found.hexdigest()[:12]
+
+
+def stale(facts: dict, needs: Iterable[str]) -> list[str]:
+    """Why a result is not what this code would give, [] where it is current.
+
+    facts: what `describe` gave when it was recorded; needs: the fingerprints that it depends on. Results from before
+    studies had fingerprints count as if they carried the first.
+    """
+    reasons = []
+    for name in needs:
+        if name == CORE:
+            recorded, reason = facts.get("behaviour"), "the code computes something else since"
+        else:
+            recorded = facts.get("studies", {}).get(name, registry.all_fingerprints()[name].first)
+            reason = f"what `{name}` computes has changed since"
+        if recorded != fingerprint(name):
+            reasons.append(reason)
+    return reasons
+
+
 def source() -> str:
     """Fingerprint of the package's source, to tell whether an executed notebook is up to date."""
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(PACKAGE.glob("*.py")))).hexdigest()[:12]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(PACKAGE.rglob("*.py")))).hexdigest()[:12]
 
 
 def commit() -> str:
     """The git commit of the code, with "+changes" where the working tree differs; "unknown" outside a checkout."""
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", "-C", str(PACKAGE.parent), *arguments], capture_output=True, text=True,
+        return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True,
                               check=True).stdout.strip()
 
     try:
-        return git("rev-parse", "HEAD")[:12] + ("+changes" if git("status", "--porcelain", "--", "rstdp") else "")
+        changed = git("status", "--porcelain", "--", "rstdp", "report", ":!report/results")
+        return git("rev-parse", "HEAD")[:12] + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
@@ -99,11 +145,15 @@ def peak_memory_mb() -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if platform.system() == "Linux" else 2**20)
 
 
-def describe(**facts) -> dict:
-    """Provenance as plain types: the present code, versions, machine and time, and what the caller adds."""
+def describe(needs: Iterable[str] = (), **facts) -> dict:
+    """Provenance as plain types: the present code, versions, machine and time, and what the caller adds.
+
+    needs: the fingerprints of studies that the result depends on.
+    """
     return {
         "commit": commit(),
         "behaviour": behaviour(),
+        "studies": {name: fingerprint(name) for name in needs if name != CORE},
         "versions": versions(),
         "machine": {"processor": processor(), "cores": os.cpu_count(), "system": platform.platform(terse=True)},
         "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

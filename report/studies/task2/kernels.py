@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .kernels import CACHE_LINE, add_event, aligned, geometry, jit, jit_any_order, maximum, sort_events, unsigned
-from .kernels_stdp import update
+from rstdp.kernels import CACHE_LINE, add_event, aligned, geometry, jit, jit_any_order, maximum, sort_events, unsigned
+from rstdp.kernels_stdp import update
 
 UNIT = 2.0**20  #: a weight of 1; as fine as MOST_INPUTS allow, it moves a weight by 5e-7 at most
 MOST_INPUTS = 2047  #: as many weights of 1 fit into 32 bits

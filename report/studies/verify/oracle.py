@@ -12,10 +12,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ._compat import import_torchvision
+from rstdp._compat import import_torchvision
+from rstdp.config import Config
+from rstdp.encoding import DOG_SCALES, first_spike
+
 from .agreement import GOLDEN
-from .config import Config
-from .encoding import DOG_SCALES, first_spike
 
 
 def available() -> bool:
@@ -97,7 +98,7 @@ def _record_s3(found: dict[str, Tensor], waves: list[Tensor], labels: Tensor, co
 def stages(network, images: Tensor, labels: Tensor) -> dict[str, Callable[[], None]]:
     """SpykeTorch's stages on images (N, 28, 28) with the weights of `network`, to be timed against ours.
 
-    Keys as in report/benchmark.py. As in its example script, every step starts from the encoded image.
+    Keys as in `benchmark.Stages`. As in its example script, every step starts from the encoded image.
     """
     import_torchvision()
     from SpykeTorch import functional as sf

@@ -7,7 +7,7 @@ open is a field of `Task`.
 
 S1's output is the same for all pairs, sizes and rules of a seed and computed once (`encoded`), and so is S2's after
 STDP for all pairs (`stdp_features`). By R-STDP one image costs one pass over the spikes of C1 until S3 has decided,
-compiled in `kernels_task2`.
+compiled in `kernels`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from . import layers
-from .config import SPYKETORCH, Config, Layer
-from .datasets import Dataset
-from .encoding import intensity_to_latency
-from .kernels_task2 import Spikes, first_maps, in_units, inhibited, show, show_c2, sort_spikes, survey
-from .learning import learn_stdp
-from .network import Network
-from .plasticity import DoublingRate
+from rstdp import layers
+from rstdp.config import SPYKETORCH, Config, Layer
+from rstdp.datasets import Dataset
+from rstdp.encoding import intensity_to_latency
+from rstdp.learning import learn_stdp
+from rstdp.network import Network
+from rstdp.plasticity import DoublingRate
+
+from .kernels import Spikes, first_maps, in_units, inhibited, show, show_c2, sort_spikes, survey
 
 SIZES = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 30, 40)  #: maps of S2 in figure 4
 PAIRS = tuple((a, b) for a in range(10) for b in range(a + 1, 10))
@@ -74,20 +75,6 @@ class Task(NamedTuple):
     s3_punish_minus: float = -0.004
     low: float = 0.0  #: S3's weights lie between them; 0 and 1 with the factor w(1 - w), other bounds are hard
     high: float = 1.0
-
-
-#: open choices the other way round, one at a time, to see which of them matter
-CHOICES = {
-    "default": {}, "1 pass": {"passes": 1}, "15 passes": {"passes": 15}, "45 passes": {"passes": 45},
-    "50,000 images once": {"images": 50000, "passes": 1}, "STDP in S2, 5 passes": {"stdp_passes": 5},
-    "linear latencies": {"coding": "intensity"}, "15 bins": {"bins": 15},
-    "no padding of S1": {"padding1": 0, "padding2": 8}, "S2 at 4 positions": {"padding2": 1},
-    "pointwise inhibition in S1": {"inhibit1": True}, "pointwise inhibition in S2": {"inhibit2": True},
-    "S1 without doubling": {"doubling": False}, "STDP together with S3": {"together": True},
-    "a_p- as printed": {"s2_punish_minus": 0.04}, "rates not adapted": {"adapt": False}, "N = 1000": {"batch": 1000},
-    "N with distractors": {"count_distractors": True}, "silence is no miss": {"silent_is_miss": False},
-    "S3 with hard bounds": {"low": 0.2, "high": 0.8}, "sigma 0.05": {"std": 0.05},
-}
 
 
 class Encoded(NamedTuple):
