@@ -1,6 +1,27 @@
 """Reward-modulated STDP in a deep convolutional spiking network (Mozafari et al. 2019), small and exact.
 
-Read in this order: encoding, neuron, layers, competition, plasticity, network, training; kernels is the fast path.
+The model, in reading order (and the chapter of the book that builds it):
+
+    encoding       pixels become spike times (1)          learning    a pass over the images: STDP, R-STDP (4 to 6)
+    neuron         fires once (2)                         network     S1-C1-S2-C2-S3-C3, and its decision (5, 7)
+    layers         convolution, pooling (3)               training    layer by layer, resumable (5 to 7)
+    competition    who may learn (3)                      config      every number under its name
+    plasticity     how weights change (4, 6)              data, files, handmade (a toy problem, 6 and 10)
+
+Three wings: `fast`, the compiled twins of the readable functions (8); `events`, event cameras (9); `show`, pictures.
 """
 
+from . import competition, config, data, encoding, files, handmade, layers, learning, network, neuron, plasticity, training
+from . import events  # isort: skip  # registers its data sets
+from .config import PAPER, SPYKETORCH, Config, Layer, get_config
+from .data import Dataset, load
+from .network import SILENT, Network, load_pretrained
+from .show.picture import load_image
+from .training import Trainer
+
 __version__ = "0.1.0"
+__all__ = [
+    "PAPER", "SILENT", "SPYKETORCH", "Config", "Dataset", "Layer", "Network", "Trainer", "competition", "config", "data",
+    "encoding", "events", "files", "get_config", "handmade", "layers", "learning", "load", "load_image",
+    "load_pretrained", "network", "neuron", "plasticity", "training",
+]

@@ -1,6 +1,6 @@
-"""Who may learn: pointwise inhibition and k winners take all, as readable loops. Book chapter: 03.
+"""Who may learn: pointwise inhibition and k winners take all in S1 and S2, the highest potential in S3. Book: 03, 06.
 
-The compiled twin is `kernels_stdp.winners`; tests hold the two equal.
+The compiled twins of `find_winners` and `Readout` are in `fast`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from .config import Layer
+from .layers import final_potentials, step_through
+
+SILENT = -1  #: the map, and the decision, where no neuron of S3 received a spike
 
 
 class Winner(NamedTuple):
@@ -59,3 +64,33 @@ def k_winners(times: Tensor, potentials: Tensor, k: int, radius: int, bins: int)
         times[feature] = bins
         times[:, max(0, row - radius):row + radius + 1, max(0, column - radius):column + radius + 1] = bins
     return chosen
+
+
+def find_winners(image: Tensor, weight: Tensor, layer: Layer, bins: int) -> list[Winner]:
+    """The neurons of S1 or S2 that may learn from one image, spike times (C, H, W), in the order of winning."""
+    times, potentials = step_through(image[None], weight, layer.threshold, layer.padding, bins)
+    times, potentials = times[0].cpu(), potential_at_spike(potentials[:, 0].cpu(), times[0].cpu())
+    if layer.pointwise:
+        times = pointwise_inhibition(times, potentials, bins)
+    return k_winners(times, potentials, layer.winners, layer.radius, bins)
+
+
+class Readout:
+    """S3's winner: the neuron with the highest potential at the end, of equals the first.
+
+    weight: (F, C, K, K), all between `low` and `high`; say `learned(map)` after changing the weights of a map.
+    """
+
+    def __init__(self, weight: Tensor, padding: int, bins: int, low: float, high: float):
+        self.weight, self.padding, self.bins, self.low, self.high = weight, padding, bins, low, high
+
+    def winners(self, c2: Tensor) -> Tensor:
+        """Spike times (N, C, H, W) -> rows (map, position) (N, 2) int64; map SILENT where no input spikes."""
+        potentials = final_potentials(c2, self.weight, self.padding, self.bins).flatten(2).cpu()
+        positions, flat = potentials.shape[2], potentials.flatten(1)
+        best = flat.argmax(1)
+        rows = torch.stack([best // positions, best % positions], dim=1)
+        return torch.where(flat.any(1, keepdim=True), rows, SILENT)
+
+    def learned(self, feature: int) -> None:
+        """The weights of map `feature` have changed; nothing is to be done here."""

@@ -11,8 +11,10 @@ import difflib
 import hashlib
 import json
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+LAYERS = ("s1", "s2", "s3")
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,12 @@ class Layer:
     plus_limit: float = 0.15  #: the rates stop doubling here
     overshoot: bool = False  #: the last doubling may pass the limit (the paper) or is cut off at it (SpykeTorch)
     epochs: int = 1  #: passes over the training images
+    rule: str = "stdp"  #: how a weight changes, a name of `plasticity.RULES`
 
 
 @dataclass(frozen=True)
 class Config:
-    """The whole model. See `Layer` for S1 to S3."""
+    """The whole model. See `Layer` for S1 to S3. A study with parameters of its own adds them in a subclass."""
 
     name: str
     s1: Layer
@@ -49,9 +52,11 @@ class Config:
     s3: Layer
     bins: int = 15  #: time steps; spike times are 0..bins-1, and `bins` means silent
     dog_threshold: float = 50.0  #: DoG responses under it are dropped
-    dog_scale: str = "maximum"  #: what a DoG kernel is divided by: its largest value ("maximum") or its "centre"
+    #: what a DoG kernel is divided by: its largest value or its centre
+    dog_scale: str = field(default="maximum", metadata={"choices": ("maximum", "centre")})
     normalisation: int = 8  #: radius of the local normalisation in pixels, 0 for none
-    remainder: str = "silent"  #: what happens to the spikes that do not fill a bin: "silent" or "last"
+    #: what happens to the spikes that do not fill a bin
+    remainder: str = field(default="silent", metadata={"choices": ("silent", "last")})
     classes: int = 10
     reward_plus: float = 0.004  #: a_r+
     reward_minus: float = -0.003  #: a_r-
@@ -60,64 +65,91 @@ class Config:
     low: float = 0.2  #: hard bounds of S3's weights
     high: float = 0.8
     batch: int = 1000  #: N, images over which phi_r and phi_p are counted
-    s3_rule: str = "r-stdp"  #: how S3 learns: "r-stdp", or by "stdp" without reward, its maps labelled afterwards
-    s2_reward: float = 0.0  #: rates of R-STDP in S2 as a multiple of S3's, while S3 learns; 0: S2 learns by STDP alone
-    # An earlier replication's rules, to measure what they cost (`student`):
-    decision: str = "map"  #: what gives a winner its class: its "map", or the "index" of (map, row, column) modulo 10
-    competition: str = "once"  #: in S1 and S2 a map wins "once" an image, or is "free" to win again
-    update_every: int = 1  #: images whose weight changes are summed before they are applied
-    silent_is_miss: bool = False  #: whether a silent decision counts in phi_r
+
+    @classmethod
+    def of(cls: type[C], config: Config) -> C:
+        """`config` as an object of this class: a study's own parameters at their defaults."""
+        return cls(**{each.name: getattr(config, each.name) for each in dataclasses.fields(config)})
+
+    @classmethod
+    def from_dict(cls: type[C], values: dict[str, Any]) -> C:
+        """The inverse of `to_dict`. What this version does not know is left out: the fingerprint tells whether it
+        mattered (`files.check_digest`). Raises KeyError, TypeError or ValueError where the values are no configuration.
+        """
+        known = {each.name for each in dataclasses.fields(cls)} & values.keys()
+        parameters = {each.name for each in dataclasses.fields(Layer)}
+        layers = {name: dataclasses.replace(getattr(SPYKETORCH, name), **{
+            key: value for key, value in {**values[name], "threshold": float(values[name]["threshold"])}.items()
+            if key in parameters}) for name in LAYERS}
+        return cls(**{**{name: values[name] for name in known}, **layers})
 
     def to_dict(self) -> dict[str, Any]:
         """As plain types that JSON can hold (an infinite threshold as the string "inf")."""
         values = dataclasses.asdict(self)
-        for layer in ("s1", "s2", "s3"):
+        for layer in LAYERS:
             if math.isinf(values[layer]["threshold"]):
                 values[layer]["threshold"] = "inf"
         return values
 
     def digest(self) -> str:
-        """A short fingerprint of all parameters but the name and the numbers of epochs: checkpoints carry it."""
-        values = self.to_dict()
-        del values["name"]
-        for name in YOUNGER:
-            if values[name] == getattr(SPYKETORCH, name):
-                del values[name]
-        for layer in ("s1", "s2", "s3"):
-            del values[layer]["epochs"]
+        """A short fingerprint of all parameters but the name and the numbers of epochs: checkpoints carry it.
+
+        A parameter that the first recorded runs did not have counts only where it differs from its default, so that
+        a new one leaves every recorded fingerprint as it was.
+        """
+        values = {name: value for name, value in self.to_dict().items()
+                  if name != "name" and (name in FIRST or value != _default(type(self), name))}
+        for layer in LAYERS:
+            usual = getattr(SPYKETORCH, layer)
+            values[layer] = {name: value for name, value in values[layer].items()
+                             if name in FIRST_OF_LAYER or (name != "epochs" and value != getattr(usual, name))}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
-    def replace(self, changes: dict[str, Any]) -> Config:
+    def replace(self: C, changes: dict[str, Any]) -> C:
         """A copy with parameters changed by dotted name, {"s2.threshold": 15, "bins": 30}.
 
         Raises ValueError that names an unknown parameter, or a value of the wrong type.
         """
-        config = self
+        config, known = self, parameter_names(type(self))
         for name, value in changes.items():
-            layer, _, field = name.rpartition(".")
-            known = parameter_names()
             if name not in known:
                 near = difflib.get_close_matches(name, known, 1)
                 hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
                 raise ValueError(f"unknown parameter {name!r}{hint}")
+            layer, _, parameter = name.rpartition(".")
             owner = getattr(config, layer) if layer else config
-            value = _convert(name, value, type(getattr(owner, field)))
-            change: dict[str, Any] = {field: value}
+            change: dict[str, Any] = {parameter: _convert(name, value, owner, parameter)}
             if layer:
                 change = {layer: dataclasses.replace(owner, **change)}
             config = dataclasses.replace(config, **change)
         return config
 
 
-def parameter_names() -> list[str]:
-    """All parameters that `Config.replace` takes."""
-    layers = [f"{layer}.{field.name}" for layer in ("s1", "s2", "s3") for field in dataclasses.fields(Layer)]
-    return [field.name for field in dataclasses.fields(Config) if field.name not in ("name", "s1", "s2", "s3")] + layers
+C = TypeVar("C", bound=Config)
+
+#: the parameters that the first recorded runs had
+FIRST = frozenset("s1 s2 s3 bins dog_threshold normalisation remainder classes reward_plus reward_minus punish_plus "
+                  "punish_minus low high batch".split())
+FIRST_OF_LAYER = frozenset("maps window padding threshold winners radius pool stride ceil pointwise mean std plus minus "
+                           "double_every plus_limit overshoot".split())
 
 
-def _convert(name: str, value: Any, kind: type) -> Any:
-    if name in CHOICES and value not in CHOICES[name]:
-        raise ValueError(f"parameter {name!r} takes one of {', '.join(CHOICES[name])}, got {value!r}")
+def parameter_names(kind: type[Config] = Config) -> list[str]:
+    """All parameters that `Config.replace` takes, for a configuration of this kind."""
+    layers = [f"{layer}.{each.name}" for layer in LAYERS for each in dataclasses.fields(Layer)]
+    return [each.name for each in dataclasses.fields(kind) if each.name not in ("name", *LAYERS)] + layers
+
+
+def _default(kind: type, name: str) -> Any:
+    return next(each.default for each in dataclasses.fields(kind) if each.name == name)
+
+
+def _convert(name: str, value: Any, owner: Any, parameter: str) -> Any:
+    """`value` as the type that the parameter has; raises ValueError that names it."""
+    kind = type(getattr(owner, parameter))
+    choices = next(each.metadata.get("choices") for each in dataclasses.fields(owner) if each.name == parameter)
+    if choices and value not in choices:
+        raise ValueError(f"parameter {name!r} takes one of {', '.join(choices)}, got {value!r}")
     try:
         if kind is bool:
             if str(value).lower() not in ("true", "false", "0", "1"):
@@ -131,17 +163,12 @@ def _convert(name: str, value: Any, kind: type) -> Any:
         raise ValueError(f"parameter {name!r} takes a value of type {kind.__name__}, got {value!r}") from None
 
 
-CHOICES = {"remainder": ("silent", "last"), "dog_scale": ("maximum", "centre"), "decision": ("map", "index"),
-           "competition": ("once", "free"),
-           "s3_rule": ("r-stdp", "stdp")}
-#: parameters that the first recorded runs did not have: at SpykeTorch's value they leave the fingerprint as it was
-YOUNGER = ("dog_scale", "s3_rule", "s2_reward", "decision", "competition", "update_every", "silent_is_miss")
-
 SPYKETORCH = Config(
     name="spyketorch",
     s1=Layer(maps=30, window=5, padding=2, threshold=15.0, winners=5, radius=3, pool=2, stride=2, epochs=2),
     s2=Layer(maps=250, window=3, padding=1, threshold=10.0, winners=8, radius=1, pool=3, stride=3, epochs=4),
-    s3=Layer(maps=200, window=5, padding=2, threshold=math.inf, winners=1, radius=0, pool=4, stride=4, epochs=680),
+    s3=Layer(maps=200, window=5, padding=2, threshold=math.inf, winners=1, radius=0, pool=4, stride=4, epochs=680,
+             rule="additive"),
 )
 
 # Without local normalisation, filters divided by their maximum would make off-centre cells up to ten times as loud as

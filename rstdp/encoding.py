@@ -11,9 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .kernels_encoding import filter_responses, latencies, local_means
-
 BINS = 15
+BATCH = 500  #: images encoded at a time
 #: (window, centre sigma, surround sigma) of the on-centre filters in pixels; swapping the sigmas gives off-centre.
 DOG_SCALES = ((3, 3 / 9, 6 / 9), (7, 7 / 9, 14 / 9), (13, 13 / 9, 26 / 9))
 
@@ -60,32 +59,44 @@ def dog_kernels(scales=DOG_SCALES, scale: str = "maximum") -> Tensor:
 def dog_filter(images, threshold: float = 50.0, kernels: Tensor | None = None) -> Tensor:
     """Filter grey images (N, H, W), 0..255, and drop responses under the threshold (same units as the pixels).
 
-    Returns (N, 6, H, W) float32, never negative. On the CPU a compiled filter adds the taps in the oracle's order;
-    elsewhere torch's convolution does, in an order of its own, so that the last bit may differ.
+    Returns (N, 6, H, W) float32, never negative. A convolution, zero padded, that adds one tap after the other, row by
+    row, each with one rounding: the order of the oracle, on every machine.
     """
     images = as_images(images)
     kernels = dog_kernels() if kernels is None else kernels
-    if images.device.type == "cpu":
-        return torch.from_numpy(filter_responses(images.contiguous().numpy(), kernels.numpy(), np.float32(threshold)))
-    x = images.to(torch.float32)[:, None] / 255 * 255  # the oracle's ToTensor and back: same rounding
-    response = F.conv2d(x, kernels[:, None].to(x.device), padding=kernels.shape[-1] // 2)
-    return torch.where(response < threshold, torch.zeros_like(response), response)
+    pixels = images.to(torch.float32)[:, None] / 255 * 255  # the oracle's ToTensor and back: same rounding
+    responses = in_order(pixels, kernels.to(pixels.device))
+    return torch.where(responses < threshold, torch.zeros_like(responses), responses)
+
+
+def in_order(images: Tensor, kernels: Tensor) -> Tensor:
+    """Convolve (N, 1, H, W) with kernels (F, K, K), zero padded, as a chain of fused multiply-adds: (N, F, H, W).
+
+    A product of float32 numbers is exact in float64, so adding it there and rounding to float32 is one fused step.
+    """
+    height, width, size = *images.shape[2:], kernels.shape[-1]
+    padded = F.pad(images, (size // 2,) * 4).double()
+    total = images.new_zeros(len(images), len(kernels), height, width)
+    for row in range(size):
+        for column in range(size):
+            tap = kernels[:, row, column].double()
+            if tap.any():  # the zeros around the smaller kernels add nothing
+                window = padded[:, :, row:row + height, column:column + width]
+                total = (total + tap[:, None, None] * window).float()
+    return total
 
 
 def local_normalisation(responses: Tensor, radius: int = 8, eps: float = 1e-12) -> Tensor:
     """Divide each response by the mean of its channel in the (2 radius + 1)-wide square around it.
 
-    Zero padded, shapes (N, C, H, W) in and out. `radius` 0 returns the input (the paper has no such step). On the CPU
-    float32 responses are summed in the oracle's order, elsewhere in torch's.
+    Zero padded, shapes (N, C, H, W) in and out. `radius` 0 returns the input (the paper has no such step).
     """
     if radius == 0:
         return responses
-    if responses.device.type == "cpu" and responses.dtype == torch.float32:
-        return responses / (torch.from_numpy(local_means(responses.contiguous().numpy(), radius)) + eps)
     n, c, h, w = responses.shape
     size = 2 * radius + 1
-    kernel = torch.full((1, 1, size, size), 1 / size**2, dtype=responses.dtype, device=responses.device)
-    mean = F.conv2d(responses.reshape(n * c, 1, h, w), kernel, padding=radius).reshape(n, c, h, w)
+    square = torch.full((1, size, size), 1 / size**2, device=responses.device)
+    mean = in_order(responses.reshape(n * c, 1, h, w), square).reshape(n, c, h, w)
     return responses / (mean + eps)
 
 
@@ -97,7 +108,7 @@ def intensity_to_latency(values: Tensor, bins: int = BINS, remainder: str = "sil
 
     values: (N, C, H, W), not negative. Returns spike times (N, C, H, W) uint8; `bins` means silent.
     """
-    _check_latency(bins, remainder)
+    check_latency(bins, remainder)
     flat = values.reshape(len(values), -1)
     order = torch.sort(flat, dim=1, descending=True, stable=True).indices
     positive = (flat > 0).sum(1, keepdim=True)
@@ -111,26 +122,20 @@ def intensity_to_latency(values: Tensor, bins: int = BINS, remainder: str = "sil
 
 
 def encode(images, bins: int = BINS, threshold: float = 50.0, radius: int = 8, remainder: str = "silent",
-           batch: int = 500, scale: str = "maximum") -> Tensor:
-    """Images (N, H, W) uint8 -> spike times (N, 6, H, W) uint8; `bins` means silent.
+           scale: str = "maximum") -> Tensor:
+    """Images (N, H, W) uint8 -> spike times (N, 6, H, W) uint8; `bins` means silent. The three steps above, in batches.
 
-    The three steps above, in batches; on the CPU they are compiled (`kernels_encoding`), with the same result. Runs
-    where `images` lives.
+    Runs where `images` lives. Compiled twin: `fast.encode`.
     """
-    images = as_images(images)
-    kernels = dog_kernels(scale=scale)
-    _check_latency(bins, remainder)
-    times = []
-    for part in images.split(batch):
-        responses = dog_filter(part, threshold, kernels)
-        if images.device.type == "cpu":
-            times.append(torch.from_numpy(latencies(responses.numpy(), radius, bins, remainder == "last")))
-        else:
-            times.append(intensity_to_latency(local_normalisation(responses, radius), bins, remainder))
+    images, kernels = as_images(images), dog_kernels(scale=scale)
+    check_latency(bins, remainder)
+    times = [intensity_to_latency(local_normalisation(dog_filter(part, threshold, kernels), radius), bins, remainder)
+             for part in images.split(BATCH)]
     return torch.cat(times) if times else torch.empty(0, len(kernels), *images.shape[1:], dtype=torch.uint8)
 
 
-def _check_latency(bins: int, remainder: str) -> None:
+def check_latency(bins: int, remainder: str) -> None:
+    """Raise ValueError for a number of bins or a kind of remainder that does not exist."""
     if remainder not in ("silent", "last"):
         raise ValueError(f"remainder must be 'silent' or 'last', got {remainder!r}")
     if not 1 <= bins <= 254:

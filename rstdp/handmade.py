@@ -1,22 +1,23 @@
-"""The handmade problem (figure 3 of the paper): which bars are worth learning? Book chapter: 10.
+"""The handmade problem (figure 3 of the paper): which bars are worth learning? Book chapters: 06 and 10.
 
 An image is 9 pixels wide and 3 high; a bar of one of four orientations stands in its left-most and in its right-most
 tile. Three orientations are diagnostic: each pair of them is a target class. Every other combination is a distractor,
 answered by a neutral signal. The network has three maps of 3x3 in S1, global pooling, and three neurons behind, S2,
-one a class. Three maps for four bars: STDP learns what repeats, R-STDP what is worth a reward.
-
-All white pixels fire in the one time step there is, so "no later than the neuron" means white. What the paper does not
-say is a field of `Problem`.
+one a class. Three maps for four bars: STDP learns what repeats, R-STDP what is worth a reward. All white pixels fire in
+the one time step there is, so "no later than the neuron" means white. R runs, one a seed, learn side by side.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from .kernels import jit
+from .plasticity import additive, reward_rates, stdp
 
 TILE, WIDTH, MAPS = 3, 9, 3
 ORIENTATIONS = ("horizontal", "vertical", "falling", "rising")
@@ -51,23 +52,12 @@ class Problem(NamedTuple):
     punish_minus: float = -0.004
 
 
-#: every open choice the other way round, one at a time, to see which of them matter
-VARIANTS = {
-    "default": {}, "with repeats": {"repeats": True}, "every position": {"stride": 1},
-    "S1 threshold 2": {"threshold": 2.0}, "S2 threshold 0.9": {"threshold2": 0.9},
-    "no pointwise inhibition": {"pointwise": False}, "one winner": {"winners": 1},
-    "adaptive rates": {"adapt": True},
-    "adaptive rates, N with distractors": {"adapt": True, "targets_only": False},
-    "S2 with w(1 - w)": {"low": 0.0, "high": 1.0}, "sigma 0.05": {"std": 0.05},
-}
+class Runs(NamedTuple):
+    """What R runs learned, and on the way: weights at the start and after every batch."""
 
-
-class Run(NamedTuple):
-    """What a run learned, and on the way: weights at the start and after every batch."""
-
-    s1: np.ndarray  #: (batches + 1, 3, 3, 3) float32, (map, row, column) at the end
-    s2: np.ndarray  #: (batches + 1, 3, 3) float32, (class, map of S1) at the end
-    hits: np.ndarray  #: (batches,) share of right decisions among the targets shown
+    s1: np.ndarray  #: (R, batches + 1, 3, 3, 3) float32, (map, row, column) at the end
+    s2: np.ndarray  #: (R, batches + 1, 3, 3) float32, (class, map of S1) at the end
+    hits: np.ndarray  #: (R, batches) share of right decisions among the targets shown
 
 
 def stimuli(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
@@ -80,103 +70,81 @@ def stimuli(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     return images, np.array([classes.index(set(pair)) if set(pair) in classes else DISTRACTOR for pair in pairs])
 
 
-@jit
-def potentials(image, s1, problem):
-    """Potentials (3, positions) of S1's maps (3, 3, 3) on an image (3, 9); -1 where pointwise inhibition silences."""
-    found = np.zeros((MAPS, (WIDTH - TILE) // problem.stride + 1))
-    for x in range(found.shape[1]):
-        for f in range(MAPS):
-            for row in range(TILE):
-                for column in range(TILE):
-                    found[f, x] += image[row, x * problem.stride + column] * np.float64(s1[f, row, column])
-        best = np.argmax(found[:, x])
-        for f in range(MAPS):
-            if problem.pointwise and f != best:
-                found[f, x] = -1.0
-    return found
+def tiles(problem: Problem, images) -> Tensor:
+    """What S1's positions see of images (n, 3, 9): (n, positions, 3, 3) float64."""
+    return torch.as_tensor(images).double().unfold(2, TILE, problem.stride).transpose(1, 2)
 
 
-@jit
-def decide(potential, s2, problem):
-    """From S1's potentials: the class, -1 for silence, and which maps of S1 fire (3,) and reach S2."""
-    fires, total = np.zeros(MAPS, dtype=np.uint8), np.zeros(len(s2))
-    for f in range(MAPS):
-        fires[f] = potential[f].max() > problem.threshold
-        for c in range(len(s2)):
-            total[c] += fires[f] * np.float64(s2[c, f])
-    best = np.argmax(total)
-    return best if total[best] > problem.threshold2 else -1, fires
+def decide(problem: Problem, seen: Tensor, s1: Tensor, s2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """From tiles (R, positions, 3, 3): decisions (R,), -1 for silence; which maps fire (R, 3); potentials (R, 3, positions).
 
-
-@jit
-def change(weight, active, plus, minus, low, high):
-    """Active inputs move by plus, the others by minus, in place; bounds 0 and 1 are soft (w(1 - w)), others hard."""
-    flat, pre = weight.reshape(weight.size), active.reshape(active.size)
-    for i in range(len(flat)):
-        delta = np.float32(plus if pre[i] else minus)
-        if low == 0:
-            delta *= flat[i] * (np.float32(1) - flat[i])
-        flat[i] = min(max(flat[i] + delta, np.float32(low)), np.float32(high))
-
-
-@jit
-def learn_s1(image, potential, s1, plus, minus, problem):
-    """The strongest neurons that fire, up to k, learn: every map once at most, and one at a position."""
-    left = potential.copy()
-    for _ in range(problem.winners):
-        f, x = divmod(np.argmax(left), left.shape[1])
-        if left[f, x] <= problem.threshold:
-            break
-        seen = image[:, x * problem.stride:x * problem.stride + TILE].copy()
-        change(s1[f], seen, plus, minus, 0.0, 1.0)
-        left[f], left[:, x] = -1.0, -1.0
-
-
-@jit
-def show(images, classes, s1, s2, reward, punishment, plain, problem):
-    """Show images (n, 3, 9) one by one; both layers learn in place. Returns (hits, misses) among the targets.
-
-    reward, punishment: (plus, minus). S1 learns at every image if `plain`, by STDP, else from the same signal as S2.
+    s1: (R, 3, 3, 3); s2: (R, 3, 3). A potential that pointwise inhibition silences is -1.
     """
-    hits = misses = 0
-    for image, target in zip(images, classes):
-        potential = potentials(image, s1, problem)
-        decision, fires = decide(potential, s2, problem)
-        asked, hit = target >= 0 and decision >= 0, decision == target
-        plus, minus = reward if hit else punishment
-        if plain:
-            learn_s1(image, potential, s1, problem.reward_plus, problem.reward_minus, problem)
-        if asked:  # all else is a neutral signal
-            hits, misses = hits + hit, misses + (not hit)
-            if not plain:
-                learn_s1(image, potential, s1, plus, minus, problem)
-            change(s2[decision], fires, plus, minus, problem.low, problem.high)
-    return hits, misses
+    potential = s1.double().flatten(2) @ seen.flatten(2).mT
+    if problem.pointwise:
+        strongest = potential.argmax(1, keepdim=True)
+        potential = torch.full_like(potential, -1.0).scatter(1, strongest, potential.gather(1, strongest))
+    fires = potential.amax(2) > problem.threshold
+    total = (fires[:, None] * s2.double()).sum(2)
+    best = total.max(1)
+    return torch.where(best.values > problem.threshold2, best.indices, DISTRACTOR), fires, potential
 
 
-def learn(problem: Problem, rule: str = "r-stdp", seed: int = 0) -> Run:
-    """One run: first weights and the order of images follow from the seed. Raises ValueError for an unknown rule."""
+def learn_s1(problem: Problem, seen: Tensor, potential: Tensor, s1: Tensor, rates: Tensor, who: Tensor) -> None:
+    """In the runs `who` (R,) the strongest neurons that fire, up to k, learn: a map once at most, and one a position."""
+    left, run = potential.clone(), torch.arange(len(s1))
+    for _ in range(problem.winners):
+        value, place = left.flatten(1).max(1)
+        feature, position = place // left.shape[2], place % left.shape[2]
+        late = 1 - seen[run, position]  # white is time 0, black is later
+        _change(s1, run, feature, late, rates, who & (value > problem.threshold), (0.0, 1.0))
+        left[run, feature] = -1.0
+        left[run, :, position] = -1.0
+
+
+def _change(weights: Tensor, run: Tensor, feature: Tensor, pre: Tensor, rates: Tensor, who: Tensor,
+            bounds: tuple[float, float]) -> None:
+    """One neuron of each run in `who` learns; bounds 0 and 1 are soft (`stdp`), others hard (`additive`)."""
+    old = weights[run, feature]
+    plus, minus = rates.reshape(2, -1, *[1] * (old.ndim - 1))
+    new = (stdp if bounds[0] == 0 else additive)(old, pre, 0, plus, minus).clamp(*bounds)
+    weights[run, feature] = torch.where(who.reshape(plus.shape), new, old)
+
+
+def learn(problem: Problem, rule: str = "r-stdp", seeds: Sequence[int] = (0,)) -> Runs:
+    """R runs: first weights and the order of images follow from the seeds. Raises ValueError for an unknown rule."""
     if rule not in RULES:
         raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
-    random = np.random.default_rng(seed)
-    s1, s2 = (np.clip(random.normal(problem.mean, problem.std, shape), 0, 1).astype(np.float32)
-              for shape in ((MAPS, TILE, TILE), (MAPS, MAPS)))
-    s2 = np.clip(s2, problem.low, problem.high, dtype=np.float32)
     images, classes = stimuli(problem)
-    order = random.integers(len(images), size=problem.images)
-    phi = (1.0, 1.0)
-    on_the_way: tuple[list, list, list] = ([s1.copy()], [s2.copy()], [])
-    for shown in np.split(order, range(problem.batch, len(order), problem.batch)):
-        hits, misses = show(images[shown], classes[shown], s1, s2,
-                            (problem.reward_plus * phi[0], problem.reward_minus * phi[0]),
-                            (problem.punish_minus * phi[1], problem.punish_plus * phi[1]), rule == "stdp", problem)
-        targets = int((classes[shown] >= 0).sum())
-        for kept, value in zip(on_the_way, (s1.copy(), s2.copy(), hits / targets if targets else np.nan)):
+    views, targets = tiles(problem, images), torch.as_tensor(classes)
+    first: list[list] = [[], [], []]
+    for random in map(np.random.default_rng, seeds):
+        for kept, shape in zip(first, ((MAPS, TILE, TILE), (MAPS, MAPS))):
+            kept.append(np.clip(random.normal(problem.mean, problem.std, shape), 0, 1))
+        first[2].append(random.integers(len(images), size=problem.images))
+    s1, s2, order = (torch.from_numpy(np.array(each)) for each in first)
+    s1, s2 = s1.float(), s2.float().clamp(problem.low, problem.high)
+    phi, always = torch.ones(2, len(s1), dtype=torch.float64), torch.ones(len(s1), dtype=torch.bool)
+    plain, run = torch.tensor([[problem.reward_plus], [problem.reward_minus]]).expand(2, len(s1)), torch.arange(len(s1))
+    on_the_way: tuple[list, list, list] = ([s1.clone()], [s2.clone()], [])
+    for batch in order.split(problem.batch, dim=1):
+        rates = torch.stack([torch.stack(each) for each in reward_rates(problem, *phi)]).float()  # (signal, sign, R)
+        hits = misses = torch.zeros(len(s1), dtype=torch.int64)
+        for shown in batch.T:
+            decision, fires, potential = decide(problem, views[shown], s1, s2)
+            asked, hit = (targets[shown] >= 0) & (decision >= 0), decision == targets[shown]
+            signal = torch.where(hit, rates[0], rates[1])  # all but the runs that are asked get a neutral one
+            hits, misses = hits + (asked & hit), misses + (asked & ~hit)
+            learn_s1(problem, views[shown], potential, s1, *(
+                (plain, always) if rule == "stdp" else (signal, asked)))
+            _change(s2, run, decision.clamp(min=0), 1 - fires.byte(), signal, asked, (problem.low, problem.high))
+        shown_targets = (targets[batch] >= 0).sum(1)
+        for kept, value in zip(on_the_way, (s1.clone(), s2.clone(), hits.double() / shown_targets)):
             kept.append(value)
-        n = targets if problem.targets_only else len(shown)
-        if problem.adapt and n:
-            phi = (misses / n, hits / n)
-    return Run(*map(np.array, on_the_way))
+        n = shown_targets if problem.targets_only else torch.full_like(shown_targets, batch.shape[1])
+        if problem.adapt:
+            phi = torch.where(n > 0, torch.stack([misses, hits]).double() / n.clamp(min=1), phi)
+    return Runs(*(torch.stack(kept, dim=1).numpy() for kept in on_the_way))
 
 
 def learned(s1: np.ndarray) -> list[str]:
@@ -185,33 +153,15 @@ def learned(s1: np.ndarray) -> list[str]:
             for weight in s1]
 
 
-def preferred(s1: np.ndarray) -> list[str]:
-    """The bar that gives each map of S1 (3, 3, 3) its highest potential, however blurred its weights are."""
-    return [ORIENTATIONS[i] for i in np.einsum("fyx,byx->fb", s1.astype(float), BARS.astype(float)).argmax(1)]
-
-
 def diagnostic(names: list[str]) -> bool:
     """Whether three maps stand for exactly the three diagnostic bars."""
     return sorted(names) == sorted(ORIENTATIONS[i] for i in DIAGNOSTIC)
 
 
-def outcome(problem: Problem, rule: str, seed: int) -> dict:
-    """One run as a row: the maps, whether they stand for the diagnostic bars, and whether the task is solved.
-
-    `exact` asks for the bars' pixels, `preferred` for the highest potential only; `last_error`: how many images had
-    been shown when the last batch with a wrong or silent decision ended.
-    """
-    run = learn(problem, rule, seed)
-    s1, s2, names = run.s1[-1], run.s2[-1], learned(run.s1[-1])
-    wrong = np.flatnonzero(run.hits < 1)
-    return {"rule": rule, "seed": seed, "maps": " ".join(names), "exact": int(diagnostic(names)),
-            "preferred": int(diagnostic(preferred(s1))), "accuracy": round(accuracy(problem, s1, s2), 4),
-            "last_error": int((wrong[-1] + 1) * problem.batch) if len(wrong) else 0}
-
-
 def accuracy(problem: Problem, s1: np.ndarray, s2: np.ndarray) -> float:
-    """The share of right decisions over the six target images."""
+    """The share of right decisions over the six target images, of one run: s1 (3, 3, 3), s2 (3, 3)."""
     images, classes = stimuli(problem)
     asked = classes >= 0
-    found = [decide(potentials(image, s1, problem), s2, problem)[0] for image in images[asked]]
-    return float((np.array(found) == classes[asked]).mean())
+    weights = (torch.as_tensor(each).expand(int(asked.sum()), *each.shape) for each in (s1, s2))
+    found = decide(problem, tiles(problem, images[asked]), *weights)[0]
+    return float((found.numpy() == classes[asked]).mean())

@@ -1,7 +1,11 @@
-"""Spiking convolution and pooling, on both paths. Book chapter: 03.
+"""Spiking convolution and pooling, stepping through time with SpikingJelly. Book chapter: 03.
 
-The reference path steps through time with SpikingJelly; the fast path computes spike times directly (`kernels`).
-Both take spike times (N, C, H, W) uint8 and return spike times, `bins` for silent, and agree to the bit.
+Everything takes spike times (N, C, H, W) uint8 and returns spike times, `bins` for silent. The compiled twins, equal to
+the bit, are `fast.conv_times` and `fast.final_potentials`.
+
+Exactness. Potentials are sums of float64 weights that lie on a grid of 2**-40 (`on_grid`), so no sum is rounded and
+its order does not matter; a tie is a true tie. Only where a potential comes within `BAND` of the threshold does rounding
+decide whether the oracle fires; there its float32 sum is repeated in its order (`float32_potentials`).
 """
 
 from __future__ import annotations
@@ -12,17 +16,24 @@ import torch.nn.functional as F
 from spikingjelly.activation_based import functional, layer
 from torch import Tensor, nn
 
-from . import kernels
 from .encoding import BINS, first_spike, spike_wave
 from .neuron import SingleSpikeIF
 
+GRID = 2.0**40
+BAND = 2.0**-14  #: potentials this close to a threshold are decided by the oracle's float32 sum
+
+
+def on_grid(weight: Tensor) -> Tensor:
+    """Weights as float64 multiples of 2**-40 (an error below 5e-13): their sums are then exact in any order."""
+    return (weight.detach().double() * GRID).round() / GRID
+
 
 class SpikingConv2d(nn.Module):
-    """Convolution without bias, then `SingleSpikeIF`, stepping through time: the reference path.
+    """Convolution without bias, then `SingleSpikeIF`, stepping through time.
 
     Input and output: spikes (T, N, C, H, W). After a call, `neuron.v` holds the final potentials (N, F, H', W') and
-    `potentials` those of every step. Weights are summed as float64 on the grid of `kernels.on_grid`, where sums are
-    exact; the stored weight stays float32 (F, C, K, K).
+    `potentials` those of every step. Weights are summed as float64 (`on_grid`); the stored weight stays float32 (F, C,
+    K, K).
     """
 
     def __init__(self, weight: Tensor, threshold: float, padding: int = 0):
@@ -30,8 +41,7 @@ class SpikingConv2d(nn.Module):
         check_weight(weight)
         maps, channels, window, _ = weight.shape
         self.conv = layer.Conv2d(channels, maps, window, padding=padding, bias=False, step_mode="m")
-        exact = torch.from_numpy(kernels.on_grid(weight.detach().cpu().numpy())).to(weight.device)
-        self.conv.weight = nn.Parameter(exact, requires_grad=False)
+        self.conv.weight = nn.Parameter(on_grid(weight), requires_grad=False)
         self.neuron = SingleSpikeIF(threshold, step_mode="s")
 
     def forward(self, wave: Tensor) -> Tensor:
@@ -45,43 +55,50 @@ class SpikingConv2d(nn.Module):
         return torch.stack(spikes)
 
 
-def conv_times(times: Tensor, weight: Tensor, threshold: float, padding: int = 0, bins: int = BINS,
-               path: str = "fast") -> Tensor:
+def conv_times(times: Tensor, weight: Tensor, threshold: float, padding: int = 0, bins: int = BINS) -> Tensor:
     """Spike times (N, C, H, W) of a spiking convolution's input -> (N, F, H', W') uint8 of its output.
 
-    weight: (F, C, K, K) float32, not negative; threshold: strictly above fires. `path` "fast" or "reference".
+    weight: (F, C, K, K) float32, not negative; threshold: strictly above fires. Raises ValueError where these do not
+    fit together.
     """
-    check_input(times, weight)
-    if path == "reference":
-        return step_through(times, weight, threshold, padding, bins)[0]
-    if np.isinf(threshold):
-        return torch.full((len(times), *_output_shape(times, weight, padding)), bins, dtype=torch.uint8)
-    fast = kernels.maps_last(weight.numpy())
-    return torch.from_numpy(kernels.conv_times(times.contiguous().numpy(), fast, float(threshold), padding, bins,
-                                               len(weight)))
+    return step_through(times, weight, threshold, padding, bins)[0]
 
 
 def step_through(times: Tensor, weight: Tensor, threshold: float, padding: int, bins: int) -> tuple[Tensor, Tensor]:
-    """The reference path: spike times (N, F, H', W') uint8 and the potentials of every step (bins, N, F, H', W')."""
+    """`conv_times`, and the potentials of every step (bins, N, F, H', W') float64."""
+    check_input(times, weight)
     conv = SpikingConv2d(weight, threshold, padding)
-    found = first_spike(conv(spike_wave(times, bins)))
-    near = (conv.potentials - threshold).abs() <= kernels.BAND
+    wave = conv(spike_wave(times, bins))
+    near = (conv.potentials - threshold).abs() <= BAND
     if near.any():  # there the oracle's rounding decides
-        settled = kernels.settle(conv.potentials.numpy(force=True), times.numpy(force=True),
-                                 kernels.maps_last(weight.numpy(force=True)), float(threshold), padding)
-        found = torch.where(near.any(0), torch.from_numpy(settled).to(found.device), found)
-    return found, conv.potentials
+        above = conv.potentials > threshold
+        above[near] = float32_potentials(times, weight, padding, near.nonzero()) > torch.tensor(threshold).float()
+        wave = above
+    return first_spike(wave), conv.potentials
 
 
-def final_potentials(times: Tensor, weight: Tensor, padding: int = 0, bins: int = BINS, path: str = "fast") -> Tensor:
+def float32_potentials(times: Tensor, weight: Tensor, padding: int, places: Tensor) -> Tensor:
+    """The potentials of some neurons as torch's float32 convolution sums them: by row, column, then channel.
+
+    places: (n, 5) int64 rows (step, image, map, row, column). Returns (n,) float32.
+    """
+    window, padded, weight = weight.shape[-1], F.pad(times, (padding,) * 4, value=255), on_grid(weight).float()
+    fields = padded.unfold(2, window, 1).unfold(3, window, 1)  # (N, C, H', W', K, K), a view
+    found = []
+    for part in places.split(2000):  # a few hundred numbers each
+        step, image, feature, row, column = part.T
+        in_time = fields[image, :, row, column] <= step[:, None, None, None]
+        taps = torch.where(in_time, weight[feature], 0).permute(0, 2, 3, 1).flatten(1)
+        found.append(taps.numpy(force=True).cumsum(1)[:, -1])  # one after the other; torch sums in float64
+    return torch.from_numpy(np.concatenate(found)).to(times.device)
+
+
+def final_potentials(times: Tensor, weight: Tensor, padding: int = 0, bins: int = BINS) -> Tensor:
     """Potentials (N, F, H', W') float64 after the last step: what an infinite threshold leaves to read out."""
     check_input(times, weight)
-    if path == "reference":
-        conv = SpikingConv2d(weight, float("inf"), padding)
-        conv(spike_wave(times, bins))
-        return conv.neuron.v
-    fast = kernels.maps_last(weight.numpy())
-    return torch.from_numpy(kernels.final_potentials(times.contiguous().numpy(), fast, padding, bins, len(weight)))
+    conv = SpikingConv2d(weight, float("inf"), padding)
+    conv(spike_wave(times, bins))
+    return conv.neuron.v
 
 
 def pool_first_spike(times: Tensor, window: int, stride: int, ceil: bool = False) -> Tensor:
@@ -112,8 +129,3 @@ def check_input(times: Tensor, weight: Tensor) -> None:
         raise ValueError(f"spike times must be uint8 of shape (N, C, H, W), got {times.dtype} {tuple(times.shape)}")
     if times.shape[1] != weight.shape[1]:
         raise ValueError(f"the input has {times.shape[1]} channels, the weights expect {weight.shape[1]}")
-
-
-def _output_shape(times: Tensor, weight: Tensor, padding: int) -> tuple[int, int, int]:
-    height, width = (size + 2 * padding - weight.shape[-1] + 1 for size in times.shape[2:])
-    return len(weight), height, width

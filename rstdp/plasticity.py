@@ -1,25 +1,37 @@
-r"""STDP and reward-modulated STDP. Book chapters: 04 and 06.
+r"""How weights change: STDP, reward-modulated STDP, and rules of one's own. Book chapters: 04 and 06.
 
 One rule for both. For a winner that fires at :math:`t_i` and an input that fires at :math:`t_j` (silent: never),
 
 .. math:: \delta = \begin{cases} \alpha\phi_r a_r^+ + \beta\phi_p a_p^- & t_j \le t_i \\
           \alpha\phi_r a_r^- + \beta\phi_p a_p^+ & \text{otherwise} \end{cases}
 
-and :math:`\Delta w = \delta\, w(1-w)` (S1, S2), or :math:`\Delta w = \delta` within hard bounds (S3).
-STDP: :math:`\alpha=\phi_r=1, \beta=0`. Reward: :math:`\alpha=1,\beta=0`; punishment: :math:`\alpha=0,\beta=1`;
-a neutral signal changes nothing.
+and :math:`\Delta w = \delta\, w(1-w)` (`stdp`: S1, S2), or :math:`\Delta w = \delta` (`additive`: S3), within the layer's
+bounds. STDP: :math:`\alpha=\phi_r=1, \beta=0`. Reward: :math:`\alpha=1,\beta=0`; punishment: :math:`\alpha=0,\beta=1`; a
+neutral signal changes nothing.
+
+A rule of one's own is a function under a name, and a layer learns by it where its configuration says so:
+
+    @plasticity.register("mine")
+    def mine(weight, pre, post, plus, minus): ...
+
+    config = SPYKETORCH.replace({"s1.rule": "mine"})
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .config import Config, Layer
+from .config import Layer
+
+#: (weights (C, K, K) of one map, spike times of their inputs, spike time of the winner, a+, a-) -> new weights
+Rule = Callable[[Tensor, Tensor, int, float, float], Tensor]
 
 
 def receptive_field(times: Tensor, row: int, column: int, window: int, padding: int, bins: int) -> Tensor:
@@ -28,20 +40,60 @@ def receptive_field(times: Tensor, row: int, column: int, window: int, padding: 
     return padded[:, row:row + window, column:column + window]
 
 
-def stdp(weight: Tensor, pre: Tensor, post: int, plus: float, minus: float, low: float = 0.0, high: float = 1.0,
-         stabilise: bool = True) -> Tensor:
-    """New weights (C, K, K) of one winner; inputs no later than the spike gain `plus`, later or silent ones `minus`.
+def in_time(weight: Tensor, pre: Tensor, post, plus, minus) -> Tensor:
+    """delta of the equation above: `plus` for inputs no later than the winner's spike, `minus` for later or silent ones.
 
-    weight: float32; pre: spike times of its receptive field, same shape; post: spike time of the winner.
-    `stabilise` multiplies by (w - low)(high - w), w(1 - w) for the default bounds; weights stay in [low, high].
+    plus, minus: numbers, or tensors that go with `weight`. Raises ValueError where weights and inputs differ in shape.
     """
     if weight.shape != pre.shape:
         raise ValueError(f"weights {tuple(weight.shape)} and receptive field {tuple(pre.shape)} differ in shape")
-    change = torch.where(pre <= post, torch.tensor(plus, dtype=weight.dtype), torch.tensor(minus, dtype=weight.dtype))
-    change = change.to(weight.device)
-    if stabilise:
-        change = change * ((weight - low) * (high - weight))
-    return (weight + change).clamp(low, high)
+    rates = (torch.as_tensor(rate, dtype=weight.dtype, device=weight.device) for rate in (plus, minus))
+    return torch.where((pre <= post).to(weight.device), *rates)
+
+
+def stdp(weight: Tensor, pre: Tensor, post: int, plus: float, minus: float) -> Tensor:
+    """New weights of one winner with soft bounds: the factor w(1 - w) slows a weight down on its way to 0 or 1."""
+    return weight + in_time(weight, pre, post, plus, minus) * (weight * (1 - weight))
+
+
+def additive(weight: Tensor, pre: Tensor, post: int, plus: float, minus: float) -> Tensor:
+    """New weights of one winner without that factor: only the layer's bounds stop a weight."""
+    return weight + in_time(weight, pre, post, plus, minus)
+
+
+BUILT_IN = ("stdp", "additive")
+RULES: dict[str, Rule] = {}  #: rules of one's own
+
+
+def register(name: str) -> Callable[[Rule], Rule]:
+    """Decorator: make a rule known under a name that a configuration can use. Raises ValueError for a built-in name."""
+    if name in BUILT_IN:
+        raise ValueError(f"{name!r} is a built-in rule; choose another name")
+
+    def add(rule: Rule) -> Rule:
+        RULES[name] = rule
+        return rule
+
+    return add
+
+
+def get_rule(name: str) -> Rule:
+    """A rule by name, looked up now: `plasticity.stdp = mine` counts too. Raises ValueError with the known names."""
+    if name not in (*BUILT_IN, *RULES):
+        raise ValueError(f"unknown rule {name!r}; known are {', '.join((*BUILT_IN, *RULES))}; "
+                         "plasticity.register makes a new one known")
+    return globals()[name] if name in BUILT_IN else RULES[name]
+
+
+def learn(rule: Rule, weight: Tensor, pre: Tensor, post: int, rates: tuple[float, float],
+          bounds: tuple[float, float]) -> None:
+    """Change the weights (C, K, K) of one winner in place, within the bounds. Raises ValueError for a broken rule."""
+    new = rule(weight.clone(), pre.to(weight.device), post, *rates)
+    if not torch.is_tensor(new) or new.shape != weight.shape or new.isnan().any():
+        what = f"shape {tuple(new.shape)}" if torch.is_tensor(new) else type(new).__name__
+        raise ValueError(f"the rule {getattr(rule, '__name__', rule)!r} must return new weights of shape "
+                         f"{tuple(weight.shape)} without NaN, it returned {what}")
+    weight[:] = new.clamp(*bounds)
 
 
 @dataclass
@@ -76,14 +128,18 @@ class DoublingRate:
             self.plus, self.minus = float(plus), float(np.float32(ratio) * plus)  # rates are float32, as weights are
 
 
-def reward_rates(config: Config, phi_r: float, phi_p: float) -> tuple[tuple[float, float], tuple[float, float]]:
+def reward_rates(rates: Any, phi_r: float, phi_p: float) -> tuple[tuple[float, float], tuple[float, float]]:
     """(plus, minus) for a rewarded and for a punished winner.
 
     phi_r = misses / N and phi_p = hits / N of the last batch: rare outcomes weigh more, which keeps the network from
-    unlearning what it already does right. By plain STDP every winner learns as if rewarded, with phi_r = 1.
+    unlearning what it already does right. rates: a configuration, or whatever else has the four rates by their names.
     """
-    if config.s3_rule == "stdp":
-        return 2 * ((config.reward_plus, config.reward_minus),)
-    reward = (config.reward_plus * phi_r, config.reward_minus * phi_r)
-    punishment = (config.punish_minus * phi_p, config.punish_plus * phi_p)
+    reward = (rates.reward_plus * phi_r, rates.reward_minus * phi_r)
+    punishment = (rates.punish_minus * phi_p, rates.punish_plus * phi_p)
     return reward, punishment
+
+
+def hits_and_misses(decisions: Tensor, labels: Tensor) -> tuple[int, int]:
+    """How many decisions (N,) are right and how many wrong; a silent one, -1, is neither."""
+    hits = int((decisions == labels).sum())
+    return hits, int((decisions >= 0).sum()) - hits

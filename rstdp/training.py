@@ -19,14 +19,14 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from . import cache, plasticity
-from .config import Config
-from .datasets import Dataset
+from . import plasticity
+from .config import LAYERS, Config
+from .data import Dataset
 from .files import CheckpointError, check_digest, read_npz, write_npz, write_text
-from .learning import CHUNK, accuracy, learn_rstdp, learn_stdp, rstdp_epoch
-from .network import LAYERS, Network
+from .learning import Passes
+from .network import Network, compiled
 
-__all__ = ["Trainer", "Progress", "accuracy", "learn_rstdp", "learn_stdp", "rstdp_epoch", "COLUMNS", "write_csv"]
+BATCH = 250  #: images encoded or passed forward between two chances to interrupt
 
 COLUMNS = ("variant", "seed", "epoch", "train_accuracy", "validation_accuracy", "test_accuracy", "silent", "seconds")
 
@@ -50,31 +50,29 @@ class Trainer:
     """Trains one network on one data set and writes as it goes, so that an interrupted run resumes to the same result.
 
     folder: gets checkpoint.npz (after every pass over the data), accuracy.csv and weights.npz; None keeps all in
-    memory. validation: how many of the last training images are held out. variant: the first column of accuracy.csv.
-    tensorboard: also write scalars to folder/tensorboard. path: "fast", or "reference" to step through time on
-    `device`, with the same result. cache: folder where spike times are kept on disk instead of in memory (for MNIST
-    0.3 GB that all seeds share, and 0.7 GB a seed). Raises CheckpointError where the folder holds another run.
+    memory. validation: how many of the last training images are held out. passes: other rules for a pass over the data
+    (`learning.Passes`). cache: folder where spike times are kept on disk instead of in memory (for MNIST 0.3 GB that all
+    seeds share, and 0.7 GB a seed). network: `fast` and `device` of `Network`. The name of the configuration is the
+    first column of accuracy.csv. Raises CheckpointError where the folder holds another run, ValueError where data or
+    passes do not go with the configuration.
     """
 
     def __init__(self, config: Config, data: Dataset, seed: int = 0, folder: str | Path | None = None,
-                 validation: int = 0, variant: str | None = None, tensorboard: bool = False, quiet: bool = False,
-                 path: str = "fast", device: str = "cpu", cache: str | Path | None = None):
-        self.config, self.seed, self.variant, self.quiet = config, seed, variant or config.name, quiet
+                 validation: int = 0, passes: Passes | None = None, quiet: bool = False,
+                 cache: str | Path | None = None, **network: Any):
+        self.config, self.seed, self.passes, self.quiet = config, seed, passes or Passes(), quiet
         self.data, self.validation_images, self.validation_labels = data.split(validation)
-        self.folder = Path(folder) if folder else None
+        self.folder, self.cache = (Path(each) if each else None for each in (folder, cache))
         if data.bins not in (0, config.bins):
             raise ValueError(f"{data.name} has spike times in {data.bins} bins, the configuration has {config.bins}")
-        self.network, self.progress, self.path = Network(config, seed, data.channels, device), Progress(), path
-        self.cache = Path(cache) if cache else None
+        if not isinstance(config, self.passes.config):
+            raise ValueError(f"{type(self.passes).__name__} asks for a {self.passes.config.__name__}, got a "
+                             f"{type(config).__name__}")
+        self.network, self.progress = Network(config, seed, data.channels, **network), Progress()
         self.data_key = f"{data.checksum()}-{len(data.train_images)}-{validation}"
-        self.passes = f"{config.s1.epochs} over S1, {config.s2.epochs} over S2"
+        self.epochs = f"{config.s1.epochs} over S1, {config.s2.epochs} over S2"
         if self.folder and (self.folder / "checkpoint.npz").exists():
             self._resume(self.folder / "checkpoint.npz")
-        self.writer = None
-        if tensorboard and self.folder:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.writer = SummaryWriter(str(self.folder / "tensorboard"))
 
     def run(self) -> Network:
         """Train what is left to train. On an interrupt the last checkpoint stays; run again to go on."""
@@ -85,7 +83,7 @@ class Trainer:
     def prepare(self) -> tuple[Tensor, Tensor, Tensor]:
         """Train S1 and S2 as far as that is left to do; returns C2's spike times of training, validation and test.
 
-        Where S2 goes on learning with S3 (`Config.s2_reward`), those of C1.
+        Where S2 goes on learning with S3 (`Passes.consumes`), those of C1.
         """
         started = time.perf_counter()
         self.progress.layer = min(self.progress.layer, 2)  # if S3 was done: perhaps there are more epochs now
@@ -98,7 +96,7 @@ class Trainer:
             self._learn_layer("s2", train)
         held_out = [self._forward("s1", self._encoded(images, what), what) if len(images) else images
                     for images, what in ((self.validation_images, "validation"), (self.data.test_images, "test"))]
-        if not self.config.s2_reward:
+        if self.passes.consumes == "c2":
             train = self._forward("s2", train, "train")
             held_out = [self._forward("s2", times, what) if len(times) else times
                         for times, what in zip(held_out, ("validation", "test"))]
@@ -113,8 +111,6 @@ class Trainer:
         self.network.trained_on = self.data.name
         if self.folder:
             self.network.save(self.folder / "weights.npz")
-        if self.writer:
-            self.writer.close()
         return self.network
 
     @property
@@ -133,7 +129,7 @@ class Trainer:
         return self.progress.layer >= 2 and self.progress.epoch >= self.config.s3.epochs
 
     def _bar(self, total: int, what: str) -> tqdm:
-        label = f"{self.variant} seed {self.seed}: {what}"
+        label = f"{self.config.name} seed {self.seed}: {what}"
         return tqdm(total=total, desc=label, unit="img", disable=self.quiet or None,
                     leave=False, mininterval=0.5)
 
@@ -142,7 +138,7 @@ class Trainer:
 
     def _forward(self, name: str, times: Tensor, split: str) -> Tensor:
         below = LAYERS[:LAYERS.index(name) + 1]
-        return self._kept(below, lambda part: self.network.pooled(name, part, self.path), times, split)
+        return self._kept(below, lambda part: self.network.pooled(name, part), times, split)
 
     def _kept(self, layers: tuple[str, ...], function: Callable[[Tensor], Tensor], inputs: Tensor,
               split: str) -> Tensor:
@@ -151,14 +147,14 @@ class Trainer:
 
         def parts():
             with self._bar(len(inputs), what) as bar:
-                for part in inputs.split(CHUNK):
+                for part in inputs.split(BATCH):
                     yield function(part)
                     bar.update(len(part))
 
         if not self.cache:
             return torch.cat(list(parts()))
-        name = f"{what}-{cache.key(self.network, f'{self.data_key} {split}', layers)}".replace(" ", "-")
-        return cache.stored(self.cache, name, parts(), len(inputs))
+        key = compiled.cache.key(self.network, f"{self.data_key} {split}", layers)
+        return compiled.cache.mapped(self.cache / f"{what.replace(' ', '-')}-{key}.npy", parts(), len(inputs))
 
     def _learn_layer(self, name: str, times: Tensor) -> None:
         spec, progress = self.network.layer(name), self.progress
@@ -168,7 +164,7 @@ class Trainer:
         while progress.epoch < spec.epochs:
             before = self.network.weights[name].clone()
             with self._bar(len(times), f"{name} epoch {progress.epoch + 1}/{spec.epochs}") as bar:
-                learn_stdp(self.network, name, times, rate, self.path, bar.update)
+                self.passes.stdp(self.network, name, times, rate, bar.update)
             progress.epoch += 1
             progress.plus, progress.minus, progress.seen = rate.plus, rate.minus, rate.seen
             weight = self.network.weights[name]
@@ -184,10 +180,10 @@ class Trainer:
         while not self.finished:
             started = time.perf_counter()
             with self._bar(len(train), f"s3 epoch {progress.epoch + 1}/{self.config.s3.epochs}") as bar:
-                right, phi = rstdp_epoch(self.network, train, self.data.train_labels, (progress.phi_r, progress.phi_p),
-                                         self.path, bar.update)
+                right, phi = self.passes.rstdp(self.network, train, self.data.train_labels,
+                                               (progress.phi_r, progress.phi_p), bar.update)
             (held_out, _), (tested, silent) = (
-                accuracy(self.network, c2, labels, self.path) if len(c2) else (None, None) for c2, labels in
+                self.passes.accuracy(self.network, times, labels) if len(times) else (None, None) for times, labels in
                 ((validation, self.validation_labels), (test, self.data.test_labels)))
             self.finish_epoch(right, phi, held_out, tested, silent, time.perf_counter() - started)
 
@@ -198,15 +194,12 @@ class Trainer:
         progress.epoch, (progress.phi_r, progress.phi_p) = progress.epoch + 1, phi
         scores = {"train_accuracy": train_accuracy, "validation_accuracy": validation_accuracy,
                   "test_accuracy": test_accuracy, "silent": silent}
-        progress.rows.append((self.variant, self.seed, progress.epoch, *scores.values(), round(seconds, 3)))
+        progress.rows.append((self.config.name, self.seed, progress.epoch, *scores.values(), round(seconds, 3)))
         self.report(progress.epoch, {f"s3/{name}": value for name, value in scores.items() if value is not None})
         self._save()
 
     def report(self, step: int, values: dict[str, float]) -> None:
-        """Called after every pass over the data with its scalars, for TensorBoard; override it to watch a run."""
-        if self.writer:
-            for name, value in values.items():
-                self.writer.add_scalar(name, value, step)
+        """Called after every pass over the data with its scalars; override it to watch a run."""
 
     # --- checkpoints ---
 
@@ -214,40 +207,34 @@ class Trainer:
         if not self.folder:
             return
         progress = self.progress
-        weights: dict[str, Any] = {name: weight.numpy() for name, weight in self.network.weights.items()}
         rows = np.array([[np.nan if value is None else value for value in row[2:]] for row in progress.rows])
         write_npz(self.folder / "checkpoint.npz", digest=self.config.digest(), data=self.data_key, seed=self.seed,
-                  passes=self.passes,
-                  place=np.array([progress.layer, progress.epoch, progress.seen]), lower=progress.lower,
-                  rates=np.array([progress.plus, progress.minus, progress.phi_r, progress.phi_p]),
-                  rows=rows.astype(float).reshape(-1, len(COLUMNS) - 2),
-                  decision_map=self.network.decision_map.numpy(), **weights)
+                  passes=self.epochs, place=np.array([progress.layer, progress.epoch, progress.seen]),
+                  lower=progress.lower, rates=np.array([progress.plus, progress.minus, progress.phi_r, progress.phi_p]),
+                  rows=rows.astype(float).reshape(-1, len(COLUMNS) - 2), **self.network.arrays())
         write_csv(self.folder / "accuracy.csv", progress.rows)
 
     def _resume(self, path: Path) -> None:
         stored = read_npz(path)
         try:
             check_digest(path, str(stored["digest"]), self.config)
-            for key, mine in (("data", self.data_key), ("seed", str(self.seed)), ("passes", self.passes)):
+            for key, mine in (("data", self.data_key), ("seed", str(self.seed)), ("passes", self.epochs)):
                 if str(stored.get(key, mine)) != mine:
                     raise CheckpointError(f"{path} belongs to a run with another {key} ({stored[key]}, asked for "
                                           f"{mine}); choose another output folder or the same arguments")
-            self._restore(stored)
+            self._restore(stored, path)
         except KeyError as error:
             raise CheckpointError(f"{path} is no checkpoint of a training run (it has no {error}); choose another "
                                   "output folder") from error
 
-    def _restore(self, stored: dict[str, np.ndarray]) -> None:
+    def _restore(self, stored: dict[str, np.ndarray], path: Path) -> None:
         progress = self.progress
         progress.layer, progress.epoch, progress.seen = (int(value) for value in stored["place"])
         progress.plus, progress.minus, progress.phi_r, progress.phi_p = (float(value) for value in stored["rates"])
         progress.lower = float(stored.get("lower", 0.0))  # not in the first checkpoints
-        progress.rows = [(self.variant, self.seed, int(row[0]),
+        progress.rows = [(self.config.name, self.seed, int(row[0]),
                           *(None if np.isnan(value) else float(value) for value in row[1:])) for row in stored["rows"]]
-        for name in LAYERS:
-            self.network.weights[name] = torch.from_numpy(stored[name])
-        if "decision_map" in stored:  # not in the first checkpoints
-            self.network.decision_map = torch.from_numpy(stored["decision_map"])
+        self.network.restore(stored, path)
 
 
 def write_csv(path: Path, rows: Iterable[Sequence]) -> None:

@@ -1,4 +1,4 @@
-"""The fast path of S3: one winner an image, no threshold, compiled with numba.
+"""S3, compiled: one winner an image, no threshold. Twins: `competition.Readout`, `learning.rstdp_learner`.
 
 S3 never fires, so only whether an input has spiked matters, and only the largest potential. All potentials are first
 screened with weights rounded to 8 bits, summed in integers. Each map's rounding error is bounded, so only neurons whose
@@ -12,13 +12,31 @@ afterwards, exactly, by the winner itself.
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
-from .kernels import CACHE_LINE, aligned, geometry, jit, jit_any_order, maps_last, maximum, reach
-from .kernels_stdp import update
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..learning import Learner
+from ..plasticity import reward_rates
+from .conv import CACHE_LINE, aligned, geometry, jit, jit_any_order, maps_last, maximum, reach
+from .stdp import RULES, update
+
+if TYPE_CHECKING:
+    from ..network import Network
 
 BLOCK = 8  # images screened together, so that a weight is fetched once for all of them
 GROUP = 32  # channels screened together: their weights fit into the second-level cache
+
+
+class Search(NamedTuple):
+    """What the search for winners needs to know of S3: padding, time steps, and the bounds of its weights."""
+
+    pad: int
+    bins: int
+    low: float
+    high: float
 
 
 def screening_weights(weight: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
@@ -63,13 +81,13 @@ def _list_inputs(times, bins, events, starts):
 @jit
 def _sums_of_all(taps, sizes, out):
     """Sums of 8-bit weights over all inputs of each position: from those of each tap (KH KW,) to out (positions,)."""
-    height, width, pad, kernel_h, kernel_w, out_h, out_w, _ = sizes
+    pad, kernel_h, kernel_w = sizes.pad, sizes.kernel_h, sizes.kernel_w
     out[:] = 0
-    for row in range(out_h):
-        for column in range(out_w):
-            for ky in range(max(0, pad - row), min(kernel_h, height + pad - row)):
-                for kx in range(max(0, pad - column), min(kernel_w, width + pad - column)):
-                    out[row * out_w + column] += taps[(kernel_h - 1 - ky) * kernel_w + kernel_w - 1 - kx]
+    for row in range(sizes.out_h):
+        for column in range(sizes.out_w):
+            for ky in range(max(0, pad - row), min(kernel_h, sizes.height + pad - row)):
+                for kx in range(max(0, pad - column), min(kernel_w, sizes.width + pad - column)):
+                    out[row * sizes.out_w + column] += taps[(kernel_h - 1 - ky) * kernel_w + kernel_w - 1 - kx]
 
 
 @jit
@@ -189,13 +207,13 @@ def _contenders(field, ratio, high, out_w):
 
 
 @jit
-def _best(total, field, times, bins, sizes, weight, low, high, step, slack, window):
+def _best(total, field, times, sizes, weight, search, step, slack, window):
     """The neuron with the highest potential as (feature, position, potential); feature -1 where no input spikes.
 
     total: (positions, F') sums of levels, so that low * field + step * total + slack is an upper bound inside of
     `window`; outside, high * field is one. The first (feature, row, column) wins a tie.
     """
-    positions, out_w, pad = len(total), sizes[6], sizes[2]
+    positions, out_w, pad, bins, low, high = len(total), sizes.out_w, sizes.pad, search.bins, search.low, search.high
     upper, tops, known = np.empty(len(slack)), np.empty(positions), np.empty(positions, dtype=np.bool_)
     front = -1
     for p in range(positions):
@@ -257,17 +275,18 @@ def _requantise(old, new, fast, taps, low, step):
 
 
 @jit
-def learn_rstdp(times, labels, decision, weight, fast, error, pad, bins, reward, punishment, low, high, learn):
-    """Show the images (N, C, H, W); the one winner of each decides and learns from reward or punishment.
+def show(times, labels, classes, weight, fast, error, search, rates, soft):
+    """Show the images (N, C, H, W); the one winner of each decides, and learns from reward or punishment.
 
-    `decision` (F, positions) is the class of each neuron, `reward` and `punishment` the pairs (plus, minus); without
-    `learn` the images are only classified. `fast` and `error` come from `screening_weights`. Returns (N, 2) int64
-    rows (feature, position); feature -1 where all neurons stayed silent.
+    labels: (N,), or None where nothing is to be learned. classes: (F, positions), what each neuron stands for. `fast` and
+    `error` come from `screening_weights` and are kept up to date. rates: the pairs (plus, minus) of reward and of
+    punishment. Returns (N, 2) int64 rows (feature, position); feature -1 where all neurons stayed silent.
     """
+    pad, bins, low, high = search.pad, search.bins, search.low, search.high
     n, maps, channels = len(times), len(weight), times.shape[1]
     sizes = geometry(times, fast, pad)
-    places, padded, out_w = sizes[0] * sizes[1], sizes[7], sizes[6]
-    positions, cells = sizes[5] * out_w, -(-channels // GROUP) * places
+    places, padded, out_w = sizes.height * sizes.width, sizes.maps, sizes.out_w
+    positions, cells = sizes.out_h * out_w, -(-channels // GROUP) * places
     step = (high - low) / 255
     record = np.empty((n, 2), dtype=np.int64)
     total = np.empty((BLOCK, positions * padded), dtype=np.int32)
@@ -276,11 +295,11 @@ def learn_rstdp(times, labels, decision, weight, fast, error, pad, bins, reward,
     field, flat = np.empty((BLOCK, positions), dtype=np.int64), fast.reshape(fast.size)
     slack, silent = np.empty(maps), np.empty(BLOCK, dtype=np.bool_)
     everything = np.zeros((positions, padded), dtype=np.int32)
-    taps = np.zeros((maps, sizes[3] * sizes[4]), dtype=np.int32)
+    taps = np.zeros((maps, sizes.kernel_h * sizes.kernel_w), dtype=np.int32)
     for c in range(channels):
         for tap in range(taps.shape[1]):
             for f in range(maps):
-                taps[f, tap] += fast[c, tap // sizes[4], tap % sizes[4], f]
+                taps[f, tap] += fast[c, tap // sizes.kernel_w, tap % sizes.kernel_w, f]
     for f in range(maps):
         _sums_of_all(taps[f], sizes, everything[:, f])
     ratio = 0.0
@@ -298,18 +317,53 @@ def learn_rstdp(times, labels, decision, weight, fast, error, pad, bins, reward,
         for b in range(len(block)):
             for f in range(maps):  # 1e-6: the rounding of the bound itself
                 slack[f] = min(screened_error[f], spikes[b] * step / 2) + spikes[b] * growth[f] + 1e-6
-            feature, position, value = _best(total[b].reshape((positions, padded)), field[b], block[b], bins, sizes,
-                                             weight, low, high, step, slack, window)
+            feature, position, value = _best(total[b].reshape((positions, padded)), field[b], block[b], sizes, weight,
+                                             search, step, slack, window)
             if feature >= 0:  # quick to fall, slow to rise: a position missed costs more than one screened in vain
                 reached = value / field[b].max()
                 ratio = min(reached, ratio + 0.05 * (reached - ratio))
             record[start + b, 0], record[start + b, 1] = feature, position
-            if learn and feature >= 0:
-                plus, minus = reward if decision[feature, position] == labels[start + b] else punishment
-                row, column = divmod(position, out_w)
+            if labels is not None and feature >= 0:
+                plus, minus = rates[0] if classes[feature, position] == labels[start + b] else rates[1]
                 old = weight[feature].copy()
-                update(weight[feature], block[b], row, column, bins - 1, plus, minus, False, low, high, pad)
+                update(weight[feature], block[b], divmod(position, out_w), bins - 1, (plus, minus), soft, (low, high),
+                       pad)
                 error[feature] = _requantise(old, weight[feature], fast[..., feature], taps[feature], low, step)
                 _sums_of_all(taps[feature], sizes, everything[:, feature])
                 growth[feature] += max(plus, minus, 0.0) + 2.0**-24  # a weight is rounded to float32 as it grows
     return record
+
+
+class Readout:
+    """As `competition.Readout`."""
+
+    def __init__(self, weight: Tensor, padding: int, bins: int, low: float, high: float):
+        self.weight, self.search = weight.numpy(), Search(padding, bins, low, high)
+        self.fast, self.error = screening_weights(self.weight, low, high)
+
+    def winners(self, c2: Tensor) -> Tensor:
+        return self.show(c2, None, None, ((0.0, 0.0), (0.0, 0.0)), False)
+
+    def show(self, c2: Tensor, labels: np.ndarray | None, classes: np.ndarray | None, rates: tuple, soft: bool) -> Tensor:
+        return torch.from_numpy(show(c2.contiguous().numpy(), labels, classes, self.weight, self.fast, self.error,
+                                     self.search, rates, soft))
+
+    def learned(self, feature: int) -> None:
+        step = (self.search.high - self.search.low) / 255
+        levels = np.empty(self.weight[feature].size, dtype=np.uint8)
+        self.error[feature] = _levels(self.weight[feature].reshape(-1), self.search.low, step, levels)
+        self.fast[:-1, ..., feature] = levels.reshape(self.weight[feature].shape)[:, ::-1, ::-1]
+
+
+def rstdp_learner(network: Network, classes: Tensor | None = None) -> Learner:
+    """As `learning.rstdp_learner`, for the built-in rules."""
+    readout, layer, soft = network.readout(), network.config.s3, RULES[network.rule("s3")]
+
+    def learn(c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
+        stands_for = classes
+        if stands_for is None:
+            positions = int(np.prod([size + 2 * layer.padding - layer.window + 1 for size in c2.shape[2:]]))
+            stands_for = network.decision_map[:, None].expand(-1, positions)
+        return readout.show(c2, labels.numpy(), stands_for.contiguous().numpy(), reward_rates(network.config, *phi), soft)
+
+    return learn

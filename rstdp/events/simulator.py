@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .kernels import jit
+from ..fast.conv import jit
 from .nmnist import SACCADE, SACCADES, SIZE, Recordings
 
 STEPS = 42  #: simulated steps in a saccade, 2.5 ms each

@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .network import Network
+from ..config import LAYERS
+
+if TYPE_CHECKING:
+    from ..network import Network
 
 
 def key(network: Network, data: str, layers: tuple[str, ...]) -> str:
-    """Fingerprint of what spike times depend on: the data, the encoder, and configuration and weights of `layers`."""
-    config = network.config
-    parts = [data, config.bins, config.dog_threshold, config.dog_scale, config.normalisation, config.remainder]
-    parts += [dataclasses.astuple(dataclasses.replace(network.layer(name), epochs=0)) for name in layers]
-    digest = hashlib.sha256(repr(parts).encode())
+    """Fingerprint of what spike times depend on: the data, all parameters but those of layers above, and weights."""
+    kept: dict[str, Any] = {name: dataclasses.replace(network.layer(name), epochs=0) if name in layers else None
+                            for name in LAYERS}
+    digest = hashlib.sha256(repr((data, dataclasses.replace(network.config, **kept, name=""))).encode())
     for name in layers:
-        digest.update(network.weights[name].numpy().tobytes())
+        digest.update(network.weights[name].numpy(force=True).tobytes())
     return digest.hexdigest()[:16]
 
 
-def stored(folder: Path, name: str, parts: Iterable[Tensor], images: int) -> Tensor:
-    """The spike times (images, C, H, W) uint8 of folder/name.npy, mapped; made from `parts` where it is missing.
+def mapped(path: Path, parts: Iterable[Tensor], images: int) -> Tensor:
+    """The spike times (images, C, H, W) uint8 of a .npy file, mapped into memory; made from `parts` where it is missing.
 
-    parts: consecutive batches, drawn only when needed. A file appears whole or not at all; a damaged one is made again.
-    Raises OSError where the folder cannot be written or the disk is full.
+    parts: consecutive batches, drawn only when needed. A damaged file is made again. Raises OSError where the folder
+    cannot be written or the disk is full.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path, unfinished = folder / f"{name}.npy", folder / f"{name}.{os.getpid()}.tmp"
-    try:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+    with contextlib.suppress(OSError, ValueError, EOFError):
         return torch.from_numpy(np.load(path, mmap_mode="c"))
-    except (OSError, ValueError, EOFError):
-        pass
     out, done = None, 0
     try:
         for part in parts:

@@ -20,7 +20,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from .encoding import BINS
+from ..encoding import BINS
 from .player import animate
 
 WIDTH = 7.0  #: inches; all figures have it, so their letters have one size on the page
@@ -217,7 +217,7 @@ def learning_curve(rows, references: dict | None = None) -> Figure:
     validation, or training, where there is no other); a line per seed. references, dashed: name -> accuracy as a
     share, or a DataFrame with columns epoch and test_accuracy.
     """
-    from .training import COLUMNS
+    from ..training import COLUMNS
 
     data = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(
         list(rows), columns=None if rows and isinstance(rows[0], dict) else list(COLUMNS))

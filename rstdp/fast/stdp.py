@@ -1,35 +1,64 @@
-"""The fast path of learning in S1 and S2: the search for winners and the update of weights, compiled with numba.
+"""Learning in S1 and S2, compiled: the search for winners and the update of weights. Book chapters: 03, 04 and 08.
 
-Layout, grid and events are those of `kernels`; how exactness is kept is told there. The search ends at the step that
-has produced k winners. Book chapters: 03, 04 and 08; readable twins: `competition.k_winners` and `plasticity.stdp`.
+Twins: `competition.find_winners`, `plasticity.stdp` and `additive`, `learning.learn_stdp`. The search ends at the step
+that has produced k winners. Layout, grid and events are those of `conv`.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
-from .kernels import (
-    BAND,
+import numpy as np
+from torch import Tensor
+
+from .. import plasticity
+from ..competition import Winner
+from ..config import Layer
+from ..layers import BAND, GRID
+from ..learning import OnImages, ignore
+from .conv import (
     CACHE_LINE,
-    GRID,
     add_event,
     aligned,
     float32_potential,
     geometry,
     jit,
+    maps_last,
     maximum,
     sort_events,
     taps_in_time,
 )
 
+if TYPE_CHECKING:
+    from ..network import Network
+
+CHUNK = 250  #: images between two calls of `on_images`, that is between two chances to interrupt
+#: built-in rule -> whether it has the factor w(1 - w)
+RULES = {plasticity.stdp: True, plasticity.additive: False}
+
+
+class Search(NamedTuple):
+    """What the search for winners needs to know of a layer."""
+
+    threshold: float
+    pad: int
+    bins: int
+    winners: int
+    radius: int
+    pointwise: bool
+
+    @classmethod
+    def of(cls, layer: Layer, bins: int) -> Search:
+        return cls(float(layer.threshold), layer.padding, bins, layer.winners, layer.radius, layer.pointwise)
+
 
 @jit
-def _candidates(potential, touched, threshold, pointwise, fired, times, weight, out_w, pad, t, found, taps):
+def _candidates(potential, touched, search, fired, times, weight, out_w, t, found, taps):
     """Neurons that cross the threshold at time t; with pointwise inhibition only the strongest at its position.
 
     Writes rows (feature, position, potential) into `found` and returns how many.
     """
-    flat, count = weight.reshape(weight.size), 0
+    flat, count, threshold, pointwise = weight.reshape(weight.size), 0, search.threshold, search.pointwise
     for p in range(len(touched)):
         if not touched[p]:
             continue
@@ -47,7 +76,7 @@ def _candidates(potential, touched, threshold, pointwise, fired, times, weight, 
                 continue
             if now[f] <= threshold + BAND:
                 if active < 0:
-                    active = taps_in_time(times, weight, p // out_w, p % out_w, pad, t, taps)
+                    active = taps_in_time(times, weight, p // out_w, p % out_w, search.pad, t, taps)
                 if not float32_potential(flat, taps, active, f) > np.float32(threshold):
                     continue
             best = f
@@ -63,19 +92,19 @@ def _candidates(potential, touched, threshold, pointwise, fired, times, weight, 
 
 
 @jit
-def winners(times, weight, threshold, pad, bins, k, radius, pointwise):
+def winners(times, weight, search):
     """The k winners of one image (C, H, W): earliest spike, then highest potential at that time, then first index.
 
-    No two from one feature map, none within `radius` of an earlier winner. Returns (k, 4) float64 rows
+    No two from one feature map, none within the radius of an earlier winner. search: `Search`. Returns (k, 4) float64 rows
     (feature, position, spike time, potential) in the order of winning; feature -1 where there are fewer.
     """
-    sizes = geometry(times, weight, pad)
-    out_h, out_w, padded = sizes[5], sizes[6], sizes[7]
+    sizes, k, radius, bins = geometry(times, weight, search.pad), search.winners, search.radius, search.bins
+    out_h, out_w, padded = sizes.out_h, sizes.out_w, sizes.maps
     positions = out_h * out_w
     potential = aligned(np.zeros(positions * padded + 8), CACHE_LINE)
     by_position, flat = potential.reshape((positions, padded)), weight.reshape(weight.size)
     touched = np.zeros(positions, dtype=np.bool_)
-    fired = np.zeros((positions, 1 if pointwise else padded), dtype=np.bool_)
+    fired = np.zeros((positions, 1 if search.pointwise else padded), dtype=np.bool_)
     map_won, blocked = np.zeros(padded, dtype=np.bool_), np.zeros(positions, dtype=np.bool_)
     found, taps = np.empty((fired.size, 3)), np.empty(flat.size // padded + 1, dtype=np.int64)
     events, starts = np.empty(times.size, np.int64), np.empty(bins + 1, np.int64)
@@ -85,8 +114,7 @@ def winners(times, weight, threshold, pad, bins, k, radius, pointwise):
     for t in range(bins):
         for e in range(starts[t], starts[t + 1]):
             add_event(events[e], sizes, flat, potential, touched)
-        count = _candidates(by_position, touched, threshold, pointwise, fired, times, weight, out_w, pad, t, found,
-                            taps)
+        count = _candidates(by_position, touched, search, fired, times, weight, out_w, t, found, taps)
         while won < k:
             best, rank = -1, 0
             for c in range(count):
@@ -125,19 +153,22 @@ def in_time(times, row, column, when, pad, shape):
 
 
 @jit
-def update(weight, times, row, column, when, plus, minus, stabilise, low, high, pad):
+def changed(weight, in_time, rates, soft):
+    """What a rule adds to one weight, float32: `plasticity.stdp` with the factor w(1 - w) (`soft`), else `additive`."""
+    change = np.float32(rates[0]) if in_time else np.float32(rates[1])
+    return change * (weight * (np.float32(1) - weight)) if soft else change
+
+
+@jit
+def update(weight, times, place, when, rates, soft, bounds, pad):
     """One feature map learns (chapter 04): inputs no later than `when` gain, later and silent ones lose.
 
-    weight: (C, KH, KW) float32, changed in place.
+    weight: (C, KH, KW) float32, changed in place; place: (row, column) of the winner; rates: (plus, minus).
     """
-    pre = in_time(times, row, column, when, pad, weight.shape).reshape(weight.size)
-    plus, minus, low, high = np.float32(plus), np.float32(minus), np.float32(low), np.float32(high)
-    flat = weight.reshape(weight.size)
+    pre = in_time(times, place[0], place[1], when, pad, weight.shape).reshape(weight.size)
+    low, high, flat = np.float32(bounds[0]), np.float32(bounds[1]), weight.reshape(weight.size)
     for i in range(len(flat)):
-        change = plus if pre[i] else minus
-        if stabilise:
-            change = change * ((flat[i] - low) * (high - flat[i]))
-        flat[i] = min(max(flat[i] + change, low), high)
+        flat[i] = min(max(flat[i] + changed(flat[i], pre[i], rates, soft), low), high)
 
 
 @jit
@@ -150,17 +181,45 @@ def refresh(weight, fast):
 
 
 @jit
-def learn_stdp(times, weight, fast, threshold, pad, bins, k, radius, pointwise, plus, minus, low, high):
+def show(times, weight, fast, search, rates, soft):
     """Show the images (N, C, H, W) one by one; the winners of each learn by STDP. Returns winners (N, k, 4)."""
-    out_w = times.shape[3] + 2 * pad - weight.shape[3] + 1
-    record = np.empty((len(times), k, 4))
+    out_w = times.shape[3] + 2 * search.pad - weight.shape[3] + 1
+    record = np.empty((len(times), search.winners, 4))
     for i in range(len(times)):
-        record[i] = winners(times[i], fast, threshold, pad, bins, k, radius, pointwise)
-        for j in range(k):
+        record[i] = winners(times[i], fast, search)
+        for j in range(search.winners):
             feature = int(record[i, j, 0])
             if feature < 0:
                 break
-            row, column = divmod(int(record[i, j, 1]), out_w)
-            update(weight[feature], times[i], row, column, record[i, j, 2], plus, minus, True, low, high, pad)
+            update(weight[feature], times[i], divmod(int(record[i, j, 1]), out_w), record[i, j, 2], rates, soft,
+                   (0.0, 1.0), search.pad)
             refresh(weight[feature], fast[..., feature])
+    return record
+
+
+def _winners(rows: np.ndarray, layer: Layer, input_width: int) -> list[Winner]:
+    """Rows (feature, position, time, potential) of the search as winners."""
+    width = input_width + 2 * layer.padding - layer.window + 1
+    return [Winner(int(f), int(p) // width, int(p) % width, int(t), v) for f, p, t, v in rows if f >= 0]
+
+
+def find_winners(image: Tensor, weight: Tensor, layer: Layer, bins: int) -> list[Winner]:
+    """As `competition.find_winners`."""
+    rows = winners(image.numpy(), maps_last(weight.numpy()), Search.of(layer, bins))
+    return _winners(rows, layer, image.shape[2])
+
+
+def learn_stdp(network: Network, name: str, times: Tensor, rate: plasticity.DoublingRate,
+               on_images: OnImages = ignore) -> list[list[Winner]]:
+    """As `learning.learn_stdp`, for the built-in rules."""
+    layer, weight, record = network.layer(name), network.weights[name].numpy(), []
+    fast, search, start = maps_last(weight), Search.of(layer, network.config.bins), 0
+    while start < len(times):
+        part = times[start:start + min(CHUNK, rate.until_next())]
+        found = show(part.contiguous().numpy(), weight, fast, search, (rate.plus, rate.minus),
+                     RULES[network.rule(name)])
+        record += [_winners(rows, layer, part.shape[3]) for rows in found]
+        rate.advance(len(part))
+        start += len(part)
+        on_images(len(part))
     return record

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .datasets import DataError
+from ..data import DataError
 
 SIZE = 34  #: rows and columns of the sensor
 SACCADES = 3

@@ -1,4 +1,4 @@
-"""The fast path of the encoder, compiled with numba: DoG filters, then normalisation and latency bins in one pass.
+"""The encoder, compiled with numba: DoG filters, then normalisation and latency bins in one pass. Twin: `encoding.encode`.
 
 The filters add one tap after the other, row by row, each a fused multiply-add: the order of the oracle's float32
 convolution, here on every machine. Of a response only the bin matters, not its exact rank: the local mean comes from a
@@ -10,9 +10,12 @@ So the result is that of the three steps in `encoding`, spike by spike.
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numba import njit
+from torch import Tensor
 
-from .kernels import jit
+from ..encoding import BATCH, BINS, as_images, check_latency, dog_kernels
+from .conv import jit
 
 DIGITS = 2048  # of the radix sort: three of them make a float32
 
@@ -83,18 +86,6 @@ def float32_mean(responses, y, x, radius):
         for column in range(max(0, x - radius), min(responses.shape[1], x + radius + 1)):
             total = np.float32(np.float64(total) + np.float64(responses[row, column]) * share)
     return total
-
-
-@jit
-def local_means(responses, radius):
-    """`float32_mean` around every place of (N, C, H, W), as float32."""
-    out = np.empty(responses.shape, dtype=np.float32)
-    for n in range(out.shape[0]):
-        for c in range(out.shape[1]):
-            for y in range(out.shape[2]):
-                for x in range(out.shape[3]):
-                    out[n, c, y, x] = float32_mean(responses[n, c], y, x, radius)
-    return out
 
 
 @jit
@@ -198,3 +189,14 @@ def latencies(responses, radius, bins, last):
             t = rank // per_bin
             target[order[rank]] = min(t, bins - 1) if last else min(t, bins)
     return times
+
+
+def encode(images, bins: int = BINS, threshold: float = 50.0, radius: int = 8, remainder: str = "silent",
+           scale: str = "maximum") -> Tensor:
+    """Images (N, H, W) uint8 -> spike times (N, 6, H, W) uint8, as `encoding.encode`, on the CPU."""
+    images, kernels = as_images(images), dog_kernels(scale=scale).numpy()
+    check_latency(bins, remainder)
+    times = [latencies(filter_responses(part.contiguous().numpy(), kernels, np.float32(threshold)), radius, bins,
+                       remainder == "last") for part in images.split(BATCH)]
+    empty = np.empty((0, len(kernels), *images.shape[1:]), dtype=np.uint8)
+    return torch.from_numpy(np.concatenate([empty, *times]))

@@ -1,22 +1,22 @@
 """From a silicon retina's events to spike times, (N, channels, H, W) uint8, `bins` for silence, as everywhere in rstdp.
 
-Four encodings for N-MNIST's recordings (`ENCODINGS`), and the steps that they are made of. Book chapter: 09.
+Four encoders of N-MNIST's recordings, and the steps that they are made of. Book chapter: 09.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .encoding import BINS, intensity_to_latency
-from .kernels import jit
+from ..data import encoder
+from ..encoding import BINS, intensity_to_latency
+from ..fast.conv import jit
 from .nmnist import SACCADE, SACCADES, SIZE, Recordings
-from .saccades import Sensor, positions
+from .simulator import Sensor, positions
 
+DEFAULT = "saccades"  #: the encoder where none is named
 DELAY = 5.0  #: ms between a change of light and its event
 DIGIT = 28  #: rows and columns of a stabilised map: those of the MNIST image
 
@@ -65,6 +65,7 @@ def event_counts(recordings: Recordings, stabilise: bool = True, by_saccade: boo
     return torch.from_numpy(out)
 
 
+@encoder("first", reads="recordings")
 def first_events(recordings: Recordings, bins: int = BINS, begin: int = 0,
                  duration: int = SACCADES * SACCADE) -> Tensor:
     """Each pixel's first event of each polarity: spike times (N, 2, 34, 34), in `bins` equal slices of a time window.
@@ -97,22 +98,19 @@ def count_latencies(recordings: Recordings, stabilise: bool = True, by_saccade: 
     return intensity_to_latency(torch.where(counts < least, 0, counts), bins)
 
 
+@encoder("first-saccade", reads="recordings")
 def first_in_saccade(recordings: Recordings) -> Tensor:
     """Each pixel's first event of each polarity in the first saccade, in slices of 7 ms: (N, 2, 34, 34)."""
     return first_events(recordings, duration=SACCADE)
 
 
+@encoder("stabilised", reads="recordings")
 def stabilised(recordings: Recordings) -> Tensor:
     """Latency from the counts of all saccades on the digit's own pixels: (N, 2, 28, 28) as (on, off)."""
     return count_latencies(recordings)
 
 
+@encoder("saccades", reads="recordings")
 def by_saccade(recordings: Recordings) -> Tensor:
     """The same with a pair of channels for each saccade, so that each sees edges of one direction: (N, 6, 28, 28)."""
     return count_latencies(recordings, by_saccade=True)
-
-
-#: name -> function of recordings that gives spike times
-ENCODINGS: dict[str, Callable[[Recordings], Tensor]] = {
-    "first": first_events, "first-saccade": first_in_saccade, "stabilised": stabilised, "saccades": by_saccade}
-DEFAULT = "saccades"

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .encoding import dog_kernels
+from ..encoding import dog_kernels
 
 
 def reconstruct(network, name: str, maps: Sequence[int] | None = None) -> Tensor:
@@ -37,3 +37,13 @@ def reconstruct(network, name: str, maps: Sequence[int] | None = None) -> Tensor
             weight = weight - weight.flatten(1).median(dim=1).values[:, None, None, None]
         pictures = F.conv_transpose2d(weight, pictures, stride=pixels)
     return pictures[:, 0]
+
+
+def reconstruct_pixels(s1: Tensor, s2: Tensor) -> Tensor:
+    """The same for S2's maps where S1 sees pixels (book, chapter 10): (x, 34, 34) float32.
+
+    s1: (F, 1, 5, 5); s2: (x, F, 15, 15). The sum over S1's maps of weight times S1's picture, averaged over C1's 2x2
+    window.
+    """
+    pictures = F.conv_transpose2d(s1, torch.full((1, 1, 2, 2), 0.25))
+    return F.conv_transpose2d(torch.as_tensor(s2, dtype=torch.float32), pictures, stride=2)[:, 0]

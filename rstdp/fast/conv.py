@@ -1,13 +1,8 @@
-"""The fast path of S1 and S2: convolution directly on spike times, compiled with numba (learning: `kernels_stdp`).
+"""Convolution directly on spike times, compiled with numba. Twins: `layers.conv_times`, `layers.final_potentials`.
 
 Why the steps through time may be skipped is derived in the book ("One number per neuron"): a unit that spikes at time
 t adds its weights to the potentials around it from t on, so events sorted by time replace one dense convolution per
-time step.
-
-Exactness. Potentials are sums of float64 weights that lie on a grid of 2**-40 (`on_grid`), so no sum is rounded and
-its order does not matter: this path and the reference path agree to the bit, and a tie is a true tie. Only where a
-potential comes within `BAND` of the threshold does rounding decide whether the oracle fires; there its float32 sum is
-repeated in its order (`float32_potential`).
+time step. How sums stay exact is told in `layers`.
 
 Layout (`maps_last`): weights as (C, KH, KW, F), both window axes flipped, feature maps contiguous and padded to a
 multiple of 32. One input then adds a contiguous run of weights to a contiguous run of potentials.
@@ -15,11 +10,16 @@ multiple of 32. One input then adds a contiguous run of weights to a contiguous 
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
+from typing import NamedTuple
 
-GRID = 2.0**40
-BAND = 2.0**-14  # potentials this close to a threshold are decided by the oracle's float32 sum
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from ..encoding import BINS
+from ..layers import BAND, GRID, check_input
+
 LANES = 32  # feature maps are padded to a multiple of this many
 CACHE_LINE = 64
 
@@ -30,18 +30,13 @@ jit = njit(cache=True, nogil=True, error_model="numpy")
 jit_any_order = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)  # maxima, minima, error bounds
 
 
-def on_grid(weight: np.ndarray) -> np.ndarray:
-    """Weights as float64 multiples of 2**-40 (an error below 5e-13): their sums are then exact in any order."""
-    return np.rint(np.asarray(weight, dtype=np.float64) * GRID) / GRID
-
-
 def maps_last(weight: np.ndarray, dtype=np.float64) -> np.ndarray:
     """Weights (F, C, KH, KW) -> flipped (C, KH, KW, F'), F' = F rounded up to a multiple of 32, zero filled."""
     maps = len(weight)
     shape = (*weight.shape[1:], -(-maps // LANES) * LANES)
     raw = np.zeros(int(np.prod(shape)) + CACHE_LINE // np.dtype(dtype).itemsize, dtype=dtype)
     padded = aligned(raw, CACHE_LINE).reshape(shape)
-    padded[..., :maps] = np.moveaxis(on_grid(weight), 0, -1)[:, ::-1, ::-1]
+    padded[..., :maps] = np.moveaxis(np.rint(weight.astype(np.float64) * GRID) / GRID, 0, -1)[:, ::-1, ::-1]
     return padded
 
 
@@ -76,36 +71,47 @@ def reach(place, width, pad, kernel, out):
     return max(0, start), min(out, place + pad + 1), start
 
 
-@jit
-def add_event(index, sizes, weight, potential, touched=None):
-    """Add the weights of one spiking input to the potentials of its projective field and mark it as touched, if asked.
+class Geometry(NamedTuple):
+    """Sizes of a convolution: input, window and output, and the number of maps with padding."""
 
-    sizes: (height, width, pad, kernel height, kernel width, output height, output width, F'); weight and potential
-    are flat views of (C, KH, KW, F') and (positions, F').
-    """
-    height, width, pad, kernel_h, kernel_w, out_h, out_w, padded = sizes
-    channel, rest = divmod(index, height * width)
-    y, x = divmod(rest, width)
-    first_row, last_row, top = reach(y, height, pad, kernel_h, out_h)
-    first, last, left = reach(x, width, pad, kernel_w, out_w)
-    run = unsigned((last - first) * padded)
-    for row in range(first_row, last_row):
-        a = unsigned((row * out_w + first) * padded)
-        b = unsigned(((channel * kernel_h + row - top) * kernel_w + first - left) * padded)
-        for f in range(run):
-            potential[a + f] += weight[b + f]
-        if touched is not None:
-            for column in range(first, last):
-                touched[row * out_w + column] = True
+    height: int
+    width: int
+    pad: int
+    kernel_h: int
+    kernel_w: int
+    out_h: int
+    out_w: int
+    maps: int
 
 
 @jit
 def geometry(times, weight, pad):
-    """The tuple `sizes` of `add_event` for inputs (..., C, H, W) and weights (C, KH, KW, F')."""
+    """The `Geometry` for inputs (..., C, H, W) and weights (C, KH, KW, F')."""
     height, width = times.shape[-2], times.shape[-1]
     kernel_h, kernel_w = weight.shape[1], weight.shape[2]
-    return (height, width, pad, kernel_h, kernel_w, height + 2 * pad - kernel_h + 1, width + 2 * pad - kernel_w + 1,
-            weight.shape[3])
+    return Geometry(height, width, pad, kernel_h, kernel_w, height + 2 * pad - kernel_h + 1,
+                    width + 2 * pad - kernel_w + 1, weight.shape[3])
+
+
+@jit
+def add_event(index, sizes, weight, potential, touched=None):
+    """Add the weights of one spiking input to the potentials of its projective field and mark it as touched, if asked.
+
+    sizes: `Geometry`; weight and potential are flat views of (C, KH, KW, F') and (positions, F').
+    """
+    channel, rest = divmod(index, sizes.height * sizes.width)
+    y, x = divmod(rest, sizes.width)
+    first_row, last_row, top = reach(y, sizes.height, sizes.pad, sizes.kernel_h, sizes.out_h)
+    first, last, left = reach(x, sizes.width, sizes.pad, sizes.kernel_w, sizes.out_w)
+    run = unsigned((last - first) * sizes.maps)
+    for row in range(first_row, last_row):
+        a = unsigned((row * sizes.out_w + first) * sizes.maps)
+        b = unsigned(((channel * sizes.kernel_h + row - top) * sizes.kernel_w + first - left) * sizes.maps)
+        for f in range(run):
+            potential[a + f] += weight[b + f]
+        if touched is not None:
+            for column in range(first, last):
+                touched[row * sizes.out_w + column] = True
 
 
 @jit
@@ -162,14 +168,14 @@ def _fire(potential, fired, first, maps, above, t, silent):
 
 
 @jit
-def conv_times(times, weight, threshold, pad, bins, maps):
+def spike_times(times, weight, threshold, pad, bins, maps):
     """Spike times (N, C, H, W) uint8 -> spike times (N, maps, H', W') uint8 of integrate-and-fire neurons.
 
     A neuron fires at the first step at which its potential is strictly above `threshold` (finite).
     """
     n = len(times)
     sizes = geometry(times, weight, pad)
-    positions, padded = sizes[5] * sizes[6], sizes[7]
+    positions, padded = sizes.out_h * sizes.out_w, sizes.maps
     out = np.empty((n, maps, positions), dtype=np.uint8)
     potential = aligned(np.empty(positions * padded + 8), CACHE_LINE)
     fired = np.empty(positions * padded, dtype=np.uint8)
@@ -192,7 +198,7 @@ def conv_times(times, weight, threshold, pad, bins, maps):
                         continue
                     now, when = potential[p * padded:(p + 1) * padded], fired[p * padded:(p + 1) * padded]
                     if _undecided(now, when, unsure, threshold, bins):
-                        count = taps_in_time(times[i], weight, p // sizes[6], p % sizes[6], pad, t, taps)
+                        count = taps_in_time(times[i], weight, p // sizes.out_w, p % sizes.out_w, pad, t, taps)
                         for f in unsure:
                             if abs(now[f] - threshold) <= BAND and when[f] == bins:
                                 if float32_potential(flat, taps, count, f) > np.float32(threshold):
@@ -200,7 +206,7 @@ def conv_times(times, weight, threshold, pad, bins, maps):
         for p in range(positions):
             for f in range(maps):
                 out[i, f, p] = fired[p * padded + f]
-    return out.reshape((n, maps, sizes[5], sizes[6]))
+    return out.reshape((n, maps, sizes.out_h, sizes.out_w))
 
 
 @jit_any_order
@@ -213,37 +219,11 @@ def _undecided(now, when, unsure, threshold, bins):
 
 
 @jit
-def settle(potentials, times, weight, threshold, pad):
-    """Spike times (N, F, H', W') uint8 from the potentials of every step (T, N, F, H', W'), T for silent.
-
-    As first crossing of the threshold, decided by `float32_potential` within `BAND` of it.
-    """
-    steps, images, maps, height, width = potentials.shape
-    found = np.full((images, maps, height, width), steps, dtype=np.uint8)
-    flat, count = weight.reshape(weight.size), 0
-    taps, every = np.empty(len(flat) // weight.shape[3] + 1, dtype=np.int64), np.arange(maps)
-    for n in range(images):
-        for row in range(height):
-            for column in range(width):
-                for t in range(steps):
-                    now, when = potentials[t, n, :, row, column], found[n, :, row, column]
-                    near = _undecided(now, when, every, threshold, steps)
-                    if near:
-                        count = taps_in_time(times[n], weight, row, column, pad, t, taps)
-                    for f in range(maps):
-                        if when[f] == steps and now[f] >= threshold - BAND:
-                            if now[f] > threshold + BAND or (
-                                    near and float32_potential(flat, taps, count, f) > np.float32(threshold)):
-                                when[f] = t
-    return found
-
-
-@jit
-def final_potentials(times, weight, pad, bins, maps):
+def last_potentials(times, weight, pad, bins, maps):
     """Potentials (N, maps, H', W') float64 after the last step, as read out behind an infinite threshold."""
     n = len(times)
     sizes = geometry(times, weight, pad)
-    positions, padded = sizes[5] * sizes[6], sizes[7]
+    positions, padded = sizes.out_h * sizes.out_w, sizes.maps
     out = np.empty((n, maps, positions))
     potential, touched = np.empty(positions * padded), np.empty(positions, dtype=np.bool_)
     flat = weight.reshape(weight.size)
@@ -253,7 +233,7 @@ def final_potentials(times, weight, pad, bins, maps):
             if t < bins:
                 add_event(index, sizes, flat, potential, touched)
         out[i] = potential.reshape((positions, padded))[:, :maps].T
-    return out.reshape((n, maps, sizes[5], sizes[6]))
+    return out.reshape((n, maps, sizes.out_h, sizes.out_w))
 
 
 @jit_any_order
@@ -262,3 +242,20 @@ def maximum(values):
     for value in values:
         top = max(top, value)
     return top
+
+
+def conv_times(times: Tensor, weight: Tensor, threshold: float, padding: int = 0, bins: int = BINS) -> Tensor:
+    """As `layers.conv_times`."""
+    check_input(times, weight)
+    if np.isinf(threshold):
+        height, width = (size + 2 * padding - weight.shape[-1] + 1 for size in times.shape[2:])
+        return torch.full((len(times), len(weight), height, width), bins, dtype=torch.uint8)
+    return torch.from_numpy(spike_times(times.contiguous().numpy(), maps_last(weight.numpy()), float(threshold),
+                                        padding, bins, len(weight)))
+
+
+def final_potentials(times: Tensor, weight: Tensor, padding: int = 0, bins: int = BINS) -> Tensor:
+    """As `layers.final_potentials`."""
+    check_input(times, weight)
+    return torch.from_numpy(last_potentials(times.contiguous().numpy(), maps_last(weight.numpy()), padding, bins,
+                                            len(weight)))

@@ -13,24 +13,24 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .network import SILENT, Network
-from .plasticity import reward_rates
-from .training import Trainer
+from ..competition import SILENT
+from ..learning import Passes
+from ..network import Network
+from ..plasticity import additive, hits_and_misses, reward_rates
+from ..training import Trainer
 
 
 class Batch:
     """S3 of several networks of one configuration, their weights stacked on `device`.
 
     weight: (R, F, C K K) float32, with R networks; exact: the same in float64, for the sums. Raises ValueError where
-    the configuration asks for rules of `student`, which run on the CPU only.
+    S3 learns by another rule than "additive", which has no batched form.
     """
 
     def __init__(self, networks: list[Network], device: str):
         self.networks, self.config, self.device = networks, networks[0].config, torch.device(device)
-        single = {"decision": "map", "update_every": 1, "silent_is_miss": False, "s3_rule": "r-stdp", "s2_reward": 0.0}
-        if networks[0].first_spike or any(getattr(self.config, name) != value for name, value in single.items()):
-            raise ValueError(f"{', '.join(single)} have no batched form at other values, nor has a finite "
-                             "s3.threshold; run without a device")
+        if self.config.s3.rule != "additive":
+            raise ValueError(f"the rule {self.config.s3.rule!r} has no batched form; run without a device")
         weights = torch.stack([network.weights["s3"] for network in networks]).to(self.device)
         self.weight = weights.flatten(2)
         self.exact = self.weight.double()
@@ -58,9 +58,9 @@ class Batch:
         fields = self.fields(c2)
         feature, position = self.winners(torch.bmm(self.exact, fields))
         plus, minus = rates[self.each, (self.decision[feature] == label).long()].T[:, :, None]
-        pre = fields[self.each, :, position] > 0
+        silent = 1 - fields[self.each, :, position]  # a spike counts as time 0, silence as 1
         old = self.weight[self.each, feature]
-        new = (old + torch.where(pre, plus, minus)).clamp(self.config.low, self.config.high)
+        new = additive(old, silent, 0, plus, minus).clamp(self.config.low, self.config.high)
         new = torch.where((feature == SILENT)[:, None], old, new)
         self.weight[self.each, feature] = new
         self.exact[self.each, feature] = new.double()
@@ -71,20 +71,20 @@ class Batch:
         """One pass of all networks over their C2, (N, C, H, W) each; as `learning.rstdp_epoch` returns it, for each."""
         size, images = self.config.batch, len(labels)
         inputs, labels = [times.to(self.device) for times in c2], labels.to(self.device)
-        hits = torch.zeros(len(phis), dtype=torch.int64)
+        hits = [0] * len(phis)
         for start in range(0, images, size):
             rates = torch.tensor([reward_rates(self.config, *phi)[::-1] for phi in phis], device=self.device)
             features = torch.stack([
                 self.learn(torch.stack([times[i] for times in inputs]), labels[i], rates)
                 for i in range(start, min(images, start + size))])
-            right = ((self.decision[features] == labels[start:start + size, None]) & (features >= 0)).sum(0).cpu()
-            spoke = (features >= 0).sum(0).cpu()
-            phis = [(int(s - r) / len(features), int(r) / len(features)) for s, r in zip(spoke, right)]
-            hits += right
+            decisions = torch.where(features >= 0, self.decision[features], SILENT).T
+            counts = [hits_and_misses(each, labels[start:start + size]) for each in decisions]
+            phis = [(wrong / len(features), right / len(features)) for right, wrong in counts]
+            hits = [one + right for one, (right, _) in zip(hits, counts)]
             on_images(len(features))
         for network, weight in zip(self.networks, self.weight.cpu()):
             network.weights["s3"] = weight.reshape(network.weights["s3"].shape).clone()
-        return [(int(hit) / images, phi) for hit, phi in zip(hits, phis)]
+        return [(hit / images, phi) for hit, phi in zip(hits, phis)]
 
     def accuracy(self, c2: list[Tensor], labels: Tensor, batch: int = 500) -> list[tuple[float, float]]:
         """As `learning.accuracy`, for each network."""
@@ -99,7 +99,10 @@ class Batch:
 
 def learn_s3(trainers: list[Trainer], device: str) -> None:
     """Train runs of one configuration and data set that differ in their seeds: the lower layers one after the other,
-    S3 of all at once on `device`. Each trainer writes its checkpoints; runs that are behind catch up first."""
+    S3 of all at once on `device`. Each trainer writes its checkpoints; runs that are behind catch up first. Raises
+    ValueError for passes of a study, which have no batched form."""
+    if any(type(trainer.passes) is not Passes for trainer in trainers):
+        raise ValueError("passes of a study have no batched form; run without a device")
     inputs = [trainer.prepare() for trainer in trainers]
     while not all(trainer.finished for trainer in trainers):
         first = min(trainer.progress.epoch for trainer in trainers)

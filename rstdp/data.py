@@ -1,23 +1,33 @@
-"""MNIST, and scikit-learn's digits as the offline default. Importing this module downloads nothing.
+"""Data sets by name: MNIST, scikit-learn's digits, and whatever else is registered. Importing this downloads nothing.
 
-N-MNIST, which is spikes already, is read or simulated by `event_datasets`.
+A data set is a function under a name, and so is an encoder, which turns what a data set holds into spike times:
+
+    @data.encoder("mine")
+    def mine(images): ...          # (N, 28, 28) uint8 -> spike times (N, C, H, W) uint8, `encoding.BINS` for silence
+
+    data.load("digits/mine")
+
+Without an encoder a data set of images stays what it is, and the network's own filters encode it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib
 import os
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ._compat import import_torchvision
+from .encoding import BINS
 
-DATASETS = ("digits", "mnist")
 DIGITS_TEST = 360  #: the last of scikit-learn's 1,797 digits, by other writers than the first
 
 
@@ -69,23 +79,54 @@ class Dataset:
         return digest.hexdigest()
 
 
-def load(name: str = "digits", root: str | os.PathLike | None = None, train: int | None = None,
-         test: int | None = None) -> Dataset:
-    """A data set by name: "digits" (in scikit-learn, offline), "mnist", or one of `event_datasets.NAMES`.
+class Source(NamedTuple):
+    """A data set that is registered: how to load it, what it holds before encoding, and its usual encoder, if any."""
 
-    MNIST comes from `root`, else from the folder that RSTDP_DATA names if it holds MNIST/raw, else torchvision
-    downloads it to ~/.cache/rstdp. train, test: only the first so many images, as `subset`; simulated recordings are
-    then made for these alone. Raises DataError for a missing or damaged file and ValueError for an unknown name.
+    load: Callable[..., Dataset]
+    holds: str
+    encoder: str
+
+
+DATASETS: dict[str, Source] = {}
+ENCODERS: dict[str, tuple[Callable[[Any], Tensor], str]] = {}  #: name -> (function, what it reads)
+
+
+def register(name: str, holds: str = "images", encoder: str = "") -> Callable:
+    """Decorator: make a data set known, a function (train, test) -> `Dataset` of the first so many images, 0 for all.
+
+    One that holds something else than images names what, and its usual encoder; its function then takes the encoder's
+    function as a third argument.
     """
-    if name == "digits":
-        return _digits().subset(train, test)
-    if name == "mnist":
-        return _mnist(root).subset(train, test)
-    from . import event_datasets  # here, because it builds on this module
+    return lambda function: DATASETS.setdefault(name, Source(function, holds, encoder)) and function
 
-    if name.partition("/")[0] in event_datasets.NAMES:
-        return event_datasets.load_events(name, train or 0, test or 0)
-    raise ValueError(f"unknown data set {name!r}; known are {', '.join(DATASETS + event_datasets.NAMES)}")
+
+def encoder(name: str, reads: str = "images") -> Callable:
+    """Decorator: make an encoder known, a function of what data sets hold (`reads`) -> spike times (N, C, H, W) uint8."""
+    return lambda function: ENCODERS.update({name: (function, reads)}) or function
+
+
+def load(name: str = "digits", train: int | None = None, test: int | None = None) -> Dataset:
+    """A data set by name, with or without an encoder: "digits", "mnist", "nmnist", "digits/mine".
+
+    MNIST comes from the folder that RSTDP_DATA names if it holds MNIST/raw, else torchvision downloads it to
+    ~/.cache/rstdp. train, test: only the first so many images. Raises DataError for a missing or damaged file and
+    ValueError for an unknown name.
+    """
+    kind, _, encoding = name.partition("/")
+    source = DATASETS.get(kind, Source(Dataset, "", ""))
+    encode, reads = ENCODERS.get(encoding or source.encoder, (None, ""))
+    if kind not in DATASETS or ((encoding or source.encoder) and reads != source.holds):
+        fitting = [each for each, (_, reads) in ENCODERS.items() if kind not in DATASETS or reads == source.holds]
+        raise ValueError(f"unknown data set {name!r}; known are {', '.join(DATASETS)}"
+                         + (f", with an encoder as in {kind if source.holds else 'digits'}/{fitting[0]}: "
+                            + ", ".join(fitting) if fitting else ""))
+    if source.holds != "images":
+        return dataclasses.replace(source.load(train or 0, test or 0, encode), name=name)
+    found = source.load(train or 0, test or 0)
+    if encode is None:
+        return found
+    return dataclasses.replace(found, name=name, bins=BINS, train_images=encode(found.train_images),
+                               test_images=encode(found.test_images))
 
 
 def _cache() -> Path:
@@ -102,7 +143,8 @@ def at_hand(name: str) -> bool:
         (root / "MNIST" / "raw" / "t10k-images-idx3-ubyte").exists() for root in (named, _cache()))
 
 
-def _digits() -> Dataset:
+@register("digits")
+def _digits(train: int, test: int) -> Dataset:
     """scikit-learn's 8x8 digits, enlarged to 20x20 and centred in 28x28 as MNIST's are."""
     from PIL import Image
     from sklearn.datasets import load_digits
@@ -113,12 +155,14 @@ def _digits() -> Dataset:
     for image, target in zip(small, large):
         target[4:24, 4:24] = np.asarray(Image.fromarray(image).resize((20, 20), Image.Resampling.BILINEAR))
     images, labels = torch.from_numpy(large), torch.from_numpy(digits.target.astype(np.int64))
-    return Dataset("digits", images[:-DIGITS_TEST], labels[:-DIGITS_TEST], images[-DIGITS_TEST:], labels[-DIGITS_TEST:])
+    return Dataset("digits", images[:-DIGITS_TEST], labels[:-DIGITS_TEST], images[-DIGITS_TEST:],
+                   labels[-DIGITS_TEST:]).subset(train, test)
 
 
-def _mnist(root: str | os.PathLike | None) -> Dataset:
+@register("mnist")
+def _mnist(train: int, test: int) -> Dataset:
     named = os.environ.get("RSTDP_DATA")
-    local = root or (named if named and (Path(named) / "MNIST" / "raw").is_dir() else None)
+    local = named if named and (Path(named) / "MNIST" / "raw").is_dir() else None
     folder = Path(local) if local else _cache()
     raw = folder / "MNIST" / "raw"
     for split, count in (("train", 60000), ("t10k", 10000)):
@@ -132,41 +176,30 @@ def _mnist(root: str | os.PathLike | None) -> Dataset:
                                 "torchvision downloads them; or use the data set 'digits', which needs no download")
     torchvision = import_torchvision()
     try:
-        train, test = (torchvision.datasets.MNIST(folder, train=part, download=not local) for part in (True, False))
+        parts = [torchvision.datasets.MNIST(folder, train=part, download=not local) for part in (True, False)]
     except (RuntimeError, OSError, ValueError, AssertionError) as error:
         raise DataError(f"MNIST could not be loaded from or downloaded to {folder}: {error}. Without a connection, set "
                         "RSTDP_DATA to a folder with MNIST/raw/, or use the data set 'digits'") from error
-    return Dataset("mnist", train.data, train.targets, test.data, test.targets)
+    return Dataset("mnist", *(each for part in parts for each in (part.data, part.targets))).subset(train, test)
 
 
-def load_image(path: str | os.PathLike) -> Tensor:
-    """One's own picture as MNIST prepares its digits: (28, 28) uint8, white on black, 20 pixels large, centre of mass
-    in the middle.
+def import_torchvision():
+    """Return the torchvision module, also where its compiled operators do not load.
 
-    A light background is inverted. Raises DataError where the file is no readable image or shows nothing.
+    torchvision's wheels on PyPI are built against CUDA; beside a CPU build of torch their import stops at
+    `operator torchvision::nms does not exist`. Datasets and transforms need none of these operators, so declaring
+    the two missing schemas is enough. Where torchvision imports by itself, nothing is touched.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
     try:
-        grey = ImageOps.exif_transpose(Image.open(path)).convert("L")
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read as an image ({error}); a PNG or JPEG of one digit is needed") from error
-    pixels = np.asarray(grey, dtype=np.float32)
-    if np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])) > 127:
-        pixels = 255 - pixels
-    pixels = pixels - pixels.min()
-    if pixels.max() < 1:
-        raise DataError(f"{path} has one colour all over: there is no digit to see")
-    pixels *= 255 / pixels.max()
-    rows, columns = np.where(pixels > 64)
-    digit = Image.fromarray(pixels[rows.min():rows.max() + 1, columns.min():columns.max() + 1].astype(np.uint8))
-    scale = 20 / max(digit.size)
-    digit = digit.resize([max(1, round(side * scale)) for side in digit.size], Image.Resampling.LANCZOS)
-    canvas, weight = Image.new("L", (28, 28)), np.asarray(digit, dtype=np.float64) + 1e-9
-    corner = [round(14 - float(np.average(np.arange(size) + 0.5, weights=weight.sum(axis))))
-              for size, axis in ((digit.width, 0), (digit.height, 1))]
-    left, top = (min(max(0, at), 28 - size) for at, size in zip(corner, digit.size))
-    canvas.paste(digit, (left, top))
-    return torch.from_numpy(np.asarray(canvas).copy())
+        return importlib.import_module("torchvision")
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):
+            raise
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[name]
+    module = importlib.import_module("torchvision")
+    vars(module)["_schemas"] = library  # the declarations live as long as the library object
+    return module

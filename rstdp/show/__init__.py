@@ -1,0 +1,1 @@
+"""Pictures: figures in one style, animations that play on the page, and what features look for."""
