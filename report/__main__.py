@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rstdp.datasets import DataError
+from rstdp.data import DataError
 
 from .lab import experiments, registry, runner
 

@@ -26,7 +26,7 @@ from joblib import Parallel, delayed
 from nbconvert import HTMLExporter
 from tqdm import tqdm
 
-from rstdp import datasets
+from rstdp import data
 
 from . import REPORT, RESULTS, ROOT
 from .lab import experiments, provenance, registry
@@ -122,13 +122,13 @@ def recompute(names: list[str], output: Path, jobs: int) -> Path:
     results = output / "results"
     for name in names:
         chosen = experiments.load(name)
-        if not datasets.at_hand(chosen.dataset):
+        if not data.at_hand(chosen.dataset):
             print(f"from scratch, {name}: left out, because {chosen.dataset} is not here", flush=True)
             continue
         print(f"from scratch, {name}: {len(chosen.runs())} runs", flush=True)
         experiments.run(chosen, results / name, output / "work" / name, jobs, again=True)
     for name, result in registry.results().items():
-        if "events" in result.needs and not datasets.at_hand("nmnist-transfer"):
+        if "events" in result.needs and not data.at_hand("nmnist-transfer"):
             print(f"from scratch, {name}: left out, because the recordings of N-MNIST are not here", flush=True)
             continue
         print(f"from scratch, {name}", flush=True)
@@ -172,7 +172,7 @@ def build(preset_name: str, changes: list[str], jobs: int) -> Path:
     # processes that are begun from here, kernels too, find both packages from any folder
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     if not preset.get("rerun_chapters", True):
-        datasets.load(preset["chapters"].get("dataset", "digits"))  # downloads it where it is missing
+        data.load(preset["chapters"].get("dataset", "digits"))  # downloads it where it is missing
         if os.environ.get("FROM_SCRATCH") == "1":
             recorded.insert(0, recompute(recorded_experiments(), output, jobs))
     for name in preset["experiments"]:

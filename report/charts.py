@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from evidence import PAPER, Estimate, curve, others, published
 from matplotlib.figure import Figure
-
 from rstdp.figures import BLUE, COLOURS, GREY, ORANGE, WIDTH
+
 from rstdp.network import LAYERS, Network
 
 

@@ -7,7 +7,6 @@ import pandas as pd
 from evidence import REFERENCE, Estimate
 from evidence_reward import Share
 from matplotlib.figure import Figure
-
 from rstdp.figures import BLUE, GREY, ORANGE, WIDTH
 
 STYLE = {"r-stdp": ("R-STDP", BLUE, "o"), "stdp": ("STDP", ORANGE, "s")}

@@ -1,8 +1,8 @@
 """Experiments by name: variants times seeds, from a file, in parallel, resumable, with results that carry provenance.
 
 An experiment is a TOML file in report/experiments; its results go to report/results/<name>. `[defaults]` are merged
-into every variant. A variant's `config` is what it starts from, and its `passes` name a study's rules of learning, where
-it does not learn by the model's own. Runs are independent, so joblib spreads them over the cores, or, inside
+into every variant. A variant's `config` is what it starts from, and its `passes` name a study's rules of learning,
+where it does not learn by the model's own. Runs are independent, so joblib spreads them over the cores, or, inside
 `joblib.parallel_config(backend="dask")`, over a cluster.
 """
 
@@ -19,9 +19,11 @@ from pathlib import Path
 import torch
 from joblib import Parallel, delayed
 
-from rstdp import batched, datasets
+from rstdp import data
 from rstdp.config import Config, get_config
+from rstdp.fast import batched
 from rstdp.files import write_json
+from rstdp.learning import Passes
 from rstdp.training import Trainer, write_csv
 
 from .. import REPORT
@@ -101,7 +103,8 @@ def load(name: str) -> Experiment:
         raise ValueError(f"{path} has no [variants.<name>]: there is nothing to train")
     train, test, validation = (raw.get(key, 0) for key in ("train", "test", "validation"))
     return Experiment(path.stem, raw.get("description", ""), raw.get("dataset", "digits"), variants,
-                      tuple(raw.get("seeds", [0])), train, test, validation, bool(raw.get("weights", True)), raw, passes)
+                      tuple(raw.get("seeds", [0])), train, test, validation, bool(raw.get("weights", True)), raw,
+                      passes)
 
 
 def configure(changes: dict) -> tuple[Config, str]:
@@ -115,9 +118,9 @@ def configure(changes: dict) -> tuple[Config, str]:
     if rules and rules not in known:
         raise ValueError(f"unknown passes {rules!r}; known are {', '.join(sorted(known))}")
     if not rules:  # results that were recorded before variants named their passes: whose parameters are these?
-        rules = next((name for name, (kind, _) in known.items() if changes.keys() & own_parameters(kind)), "")
+        rules = next((name for name, kind in known.items() if changes.keys() & own_parameters(kind.config)), "")
     if rules:
-        config = known[rules][0].of(config)
+        config = known[rules].config.of(config)
     return config.replace(changes), rules
 
 
@@ -149,7 +152,7 @@ def run(experiment: Experiment, results: Path | None = None, work: Path | None =
     """
     results = Path(results or REPORT / "results" / experiment.name)
     work = Path(work or REPORT / "work" / experiment.name)
-    checksum = datasets.load(experiment.dataset, train=experiment.train, test=experiment.test).checksum()
+    checksum = data.load(experiment.dataset, experiment.train, experiment.test).checksum()
     kept = {} if again else recorded(experiment, results, checksum)
     left = [one for one in experiment.runs() if one not in kept and one in (experiment.asked or experiment.runs())]
     if device:
@@ -168,11 +171,11 @@ def _train(experiment: Experiment, runs: list[tuple[str, int]], work: Path, quie
     """Train one run, or with `device` all seeds of a variant in one batch, each in its folder."""
     if not device:
         torch.set_num_threads(1)  # the runs share the cores between them
-    data, trainers = datasets.load(experiment.dataset, train=experiment.train, test=experiment.test), []
+    dataset, trainers = data.load(experiment.dataset, experiment.train, experiment.test), []
     for variant, seed in runs:
         folder = work / f"{variant}-{seed}"
-        trainer = Trainer(experiment.variants[variant], data, seed, folder, experiment.validation, quiet=quiet,
-                          cache=cache, **_rules(experiment, variant))
+        trainer = Trainer(experiment.variants[variant], dataset, seed, folder, experiment.validation,
+                          _passes(experiment, variant), quiet, cache)
         if not (trainer.finished and (folder / "run.json").exists()):
             trainers.append(trainer)
             sessions = _sessions(folder)
@@ -189,11 +192,9 @@ def _train(experiment: Experiment, runs: list[tuple[str, int]], work: Path, quie
             "peak_memory_mb": provenance.peak_memory_mb(), "seconds": round(trainer.seconds, 1)})
 
 
-def _rules(experiment: Experiment, variant: str) -> dict:
-    """The passes that a variant asks for, as `Trainer` takes them; none where it learns by the model's own rules."""
-    if variant not in experiment.passes:
-        return {}
-    return {"passes": registry.all_passes()[experiment.passes[variant]][1]()}
+def _passes(experiment: Experiment, variant: str) -> Passes:
+    """How a variant learns: by the model's own rules, or by a study's."""
+    return registry.all_passes()[experiment.passes[variant]]() if variant in experiment.passes else Passes()
 
 
 def _sessions(folder: Path) -> list[dict]:
@@ -245,7 +246,8 @@ def collect(experiment: Experiment, results: Path, work: Path, checksum: str, ag
     write_csv(results / "accuracy.csv", rows)
     everything = dict.fromkeys(name for variant in experiment.variants for name in experiment.needs(variant))
     facts = provenance.describe(
-        everything, experiment=experiment.name, parameters=experiment.parameters, dataset=experiment.dataset, data_md5=checksum,
+        everything, experiment=experiment.name, parameters=experiment.parameters, dataset=experiment.dataset,
+        data_md5=checksum,
         configurations={name: config.digest() for name, config in experiment.variants.items()}, runs=runs,
         complete=len(runs) == len(experiment.runs()))
     write_json(results / "provenance.json", facts)

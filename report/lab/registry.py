@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rstdp.learning import Passes
+
 from .. import REPORT
 
 
@@ -39,7 +41,7 @@ class Fingerprint:
 
 
 _results: dict[str, Result] = {}
-_passes: dict[str, tuple[type, type]] = {}
+_passes: dict[str, type[Passes]] = {}
 _fingerprints: dict[str, Fingerprint] = {}
 
 
@@ -51,10 +53,10 @@ def result(name: str, about: str, needs: Sequence[str], **options):
     return register
 
 
-def passes(name: str, config: type):
-    """Decorator of a class of passes; config: the class of its configurations. Needs a fingerprint of that name."""
+def passes(name: str):
+    """Decorator of a class of `rstdp.learning.Passes` that a variant may name; needs a fingerprint of that name."""
     def register(cls):
-        _passes[name] = config, cls
+        _passes[name] = cls
         return cls
     return register
 
@@ -85,8 +87,8 @@ def results() -> dict[str, Result]:
     return {name: one for name, one in all_results().items() if one.recorded}
 
 
-def all_passes() -> dict[str, tuple[type, type]]:
-    """{name: (class of the configuration, class of the passes)}."""
+def all_passes() -> dict[str, type[Passes]]:
+    """The classes of passes by name."""
     discover()
     return _passes
 

@@ -20,7 +20,7 @@ import torch
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from rstdp import datasets
+from rstdp.data import Dataset, load
 from rstdp.files import write_json, write_text
 
 from .. import REPORT
@@ -41,9 +41,9 @@ class Job:
     settings: SimpleNamespace = field(default_factory=SimpleNamespace)  #: what --set changes
 
     @functools.cached_property
-    def data(self) -> datasets.Dataset:
+    def data(self) -> Dataset:
         """The data set, all of it."""
-        return datasets.load(self.dataset)
+        return load(self.dataset)
 
     def spread(self, function: Callable, tasks: Sequence[tuple], what: str, unit: str = "run") -> Iterator:
         """function(*task) of every task, as they finish, side by side, with a bar."""

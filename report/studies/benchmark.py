@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from rstdp import encoding, learning
 from rstdp.config import SPYKETORCH
-from rstdp.datasets import Dataset
+from rstdp.data import Dataset
 from rstdp.network import Network, load_pretrained
 from rstdp.plasticity import DoublingRate
 
@@ -58,7 +58,7 @@ class Stages:
 
     def all(self) -> dict[str, Callable[[], object]]:
         learner, config = self.copy(), self.network.config
-        learned, tested = learner.screening(), self.network.screening()
+        learn, readout = learning.rstdp_learner(learner), self.network.readout()
         rates = [DoublingRate.of(config.s1), DoublingRate.of(config.s2)]
         return {
             "encoding": lambda: self.network.encode(self.images),
@@ -66,9 +66,8 @@ class Stages:
             "S2 learning": lambda: learning.learn_stdp(learner, "s2", self.c1, rates[1]),
             "S2 learning, S1 not kept": lambda: learning.learn_stdp(
                 learner, "s2", self.network.pooled("s1", self.times), rates[1]),
-            "S3 learning": lambda: learning.learn_rstdp(learner, self.c2, self.labels, (0.05, 0.95),
-                                                        screening=learned),
-            "S3 test": lambda: self.network.winners(self.c2, screening=tested),
+            "S3 learning": lambda: learn(self.c2, self.labels, (0.05, 0.95)),
+            "S3 test": lambda: readout.winners(self.c2),
             "inference, image to decision": lambda: self.network.classify(self.images),
         }
 

@@ -18,7 +18,7 @@ from sklearn.svm import LinearSVC
 from tqdm import tqdm
 
 from rstdp.config import SPYKETORCH, Config
-from rstdp.datasets import Dataset
+from rstdp.data import Dataset
 from rstdp.training import Trainer
 
 from ..lab.registry import fingerprint, result

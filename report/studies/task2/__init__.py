@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from rstdp.datasets import Dataset
+from rstdp.data import Dataset
 
 from ...lab.registry import fingerprint
 from . import model

@@ -14,8 +14,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rstdp.kernels import CACHE_LINE, add_event, aligned, geometry, jit, jit_any_order, maximum, sort_events, unsigned
-from rstdp.kernels_stdp import update
+from rstdp.fast.conv import (
+    CACHE_LINE,
+    add_event,
+    aligned,
+    geometry,
+    jit,
+    jit_any_order,
+    maximum,
+    sort_events,
+    unsigned,
+)
+from rstdp.fast.stdp import changed, update
 
 UNIT = 2.0**20  #: a weight of 1; as fine as MOST_INPUTS allow, it moves a weight by 5e-7 at most
 MOST_INPUTS = 2047  #: as many weights of 1 fit into 32 bits
@@ -27,6 +37,35 @@ class Spikes(NamedTuple):
     times: np.ndarray  #: (N, C, H, W) uint8, `bins` for silent
     events: np.ndarray  #: (spikes of all images,) uint16, the flat index of each input
     starts: np.ndarray  #: (N, bins + 1) int64: events[starts[i, t]:starts[i, t + 1]] are those of image i at time t
+
+
+class Numbers(NamedTuple):
+    """What a task says: thresholds, S3's bounds, whether S2's maps inhibit each other, and S2's padding."""
+
+    threshold2: float
+    threshold3: float
+    low: float
+    high: float
+    inhibit: bool
+    pad: int
+
+
+class Layers(NamedTuple):
+    """The weights: S2's (maps, C, K, K) float32 with their copy `in_units`, and S3's (classes, maps) float32."""
+
+    s2: np.ndarray
+    fast: np.ndarray
+    s3: np.ndarray
+
+
+class Learning(NamedTuple):
+    """How the layers learn; without arguments they do not."""
+
+    s2: bool = False  #: whether S2 learns
+    s3: bool = False
+    rates2: tuple = ((0.0, 0.0), (0.0, 0.0))  #: of S2, (plus, minus) of reward and the same of punishment
+    rates3: tuple = ((0.0, 0.0), (0.0, 0.0))
+    plain: tuple = (0.0, 0.0)  #: (plus, minus) of STDP in S2, which asks for no signal; (0, 0) where it is R-STDP
 
 
 def sort_spikes(times: np.ndarray, bins: int) -> Spikes:
@@ -61,7 +100,7 @@ def in_units(weight: np.ndarray) -> np.ndarray:
 def inhibited(times, fast, threshold, pad, bins):
     """As `kernels.conv_times`, but only the first map to fire at a position fires, of equals the strongest."""
     sizes, maps, limit = geometry(times, fast, pad), fast.shape[3], threshold * UNIT
-    positions, flat = sizes[5] * sizes[6], fast.reshape(fast.size)
+    positions, flat = sizes.out_h * sizes.out_w, fast.reshape(fast.size)
     potential = np.empty(positions * maps, np.int32)
     events, starts = np.empty(times[0].size, np.int64), np.empty(bins + 1, np.int64)
     out = np.full((len(times), maps, positions), bins, dtype=np.uint8)
@@ -76,7 +115,7 @@ def inhibited(times, fast, threshold, pad, bins):
                 best = p * maps + np.argmax(potential[p * maps:(p + 1) * maps])
                 if potential[best] > limit and not done[p]:
                     out[i, best - p * maps, p], done[p] = t, True
-    return out.reshape((len(times), maps, sizes[5], sizes[6]))
+    return out.reshape((len(times), maps, sizes.out_h, sizes.out_w))
 
 
 @jit_any_order
@@ -107,8 +146,8 @@ def respond(spikes, i, sizes, flat, s3, numbers, potential, c2):
     The winner is the neuron that fired first, among equals that of the highest potential, then the first; map -1 where
     there is none. c2 (maps,) gets the spike times of C2 so far. flat: S2's weights, `in_units`.
     """
-    threshold2, threshold3, inhibit = np.int64(numbers[0] * UNIT), numbers[1], numbers[4]
-    maps, positions, bins = len(c2), sizes[5] * sizes[6], spikes.starts.shape[1] - 1
+    threshold2, threshold3, inhibit = np.int64(numbers.threshold2 * UNIT), numbers.threshold3, numbers.inhibit
+    maps, positions, bins = len(c2), sizes.out_h * sizes.out_w, spikes.starts.shape[1] - 1
     total, done, peaks = np.zeros(len(s3)), np.zeros(positions, dtype=np.bool_), np.empty(maps, np.int32)
     winner, position, when, highest, bound = -1, -1, bins, threshold2, 0
     potential[:] = 0
@@ -151,34 +190,32 @@ def respond(spikes, i, sizes, flat, s3, numbers, potential, c2):
 def _buffers(spikes, fast, pad):
     """What `respond` writes to: potentials (positions * maps,) from a cache line on, and C2's spike times (maps,)."""
     sizes, maps = geometry(spikes.times, fast, pad), fast.shape[3]
-    potential = aligned(np.empty(sizes[5] * sizes[6] * maps + CACHE_LINE, np.int32), CACHE_LINE)
-    return sizes, potential[:sizes[5] * sizes[6] * maps], np.empty(maps, np.int64)
+    neurons = sizes.out_h * sizes.out_w * maps
+    potential = aligned(np.empty(neurons + CACHE_LINE, np.int32), CACHE_LINE)
+    return sizes, potential[:neurons], np.empty(maps, np.int64)
 
 
 @jit
-def show(spikes, shown, targets, s2, fast, s3, rates2, rates3, plain, learns, numbers, pad):
+def show(spikes, shown, targets, layers, learning, numbers):
     """Show the images with indices shown (n,) one by one; returns decisions (n,). targets (n,): 0, 1, -1 for neither.
 
-    rates2, rates3: ((plus, minus) of reward, the same of punishment), and `plain` = (plus, minus) of STDP in S2, which
-    asks for no signal; (0, 0) where S2 learns by R-STDP. learns: whether (S2, S3) learn at all. s2 (maps, C, K, K)
-    with its copy `fast` and s3 (classes, maps) change in place. numbers: thresholds of S2 and S3, S3's bounds, whether
-    the maps of S2 inhibit each other.
+    layers: `Layers`, which change in place; learning: `Learning`; numbers: `Numbers`.
     """
-    sizes, potential, c2 = _buffers(spikes, fast, pad)
-    flat, decisions = fast.reshape(fast.size), np.empty(len(shown), dtype=np.int64)
+    sizes, potential, c2 = _buffers(spikes, layers.fast, numbers.pad)
+    flat, decisions = layers.fast.reshape(layers.fast.size), np.empty(len(shown), dtype=np.int64)
     for n in range(len(shown)):
         i = shown[n]
-        decision, decided, winner, position, when = respond(spikes, i, sizes, flat, s3, numbers, potential, c2)
+        decision, decided, winner, position, when = respond(spikes, i, sizes, flat, layers.s3, numbers, potential, c2)
         decisions[n] = decision
         signal = targets[n] >= 0 and decision >= 0
         outcome = 0 if decision == targets[n] else 1
-        if learns[0] and winner >= 0 and (signal or plain[0] != 0):
-            plus, minus = plain if plain[0] != 0 else rates2[outcome]
-            row, column = divmod(position, sizes[6])
-            update(s2[winner], spikes.times[i], row, column, when, plus, minus, True, 0.0, 1.0, pad)
-            _refresh(s2[winner], fast[..., winner])
-        if learns[1] and signal:
-            _learn_s3(s3[decision], c2, decided, rates3[outcome], numbers)
+        if learning.s2 and winner >= 0 and (signal or learning.plain[0] != 0):
+            rates = learning.plain if learning.plain[0] != 0 else learning.rates2[outcome]
+            update(layers.s2[winner], spikes.times[i], divmod(position, sizes.out_w), when, rates, True, (0.0, 1.0),
+                   numbers.pad)
+            _refresh(layers.s2[winner], layers.fast[..., winner])
+        if learning.s3 and signal:
+            _learn_s3(layers.s3[decision], c2, decided, learning.rates3[outcome], numbers)
     return decisions
 
 
@@ -193,35 +230,33 @@ def _refresh(weight, fast):
 
 @jit
 def _learn_s3(weight, c2, decided, rates, numbers):
-    """The deciding neuron of S3: inputs no later than its spike gain, the others lose; bounds as in `handmade`."""
-    low, high = np.float32(numbers[2]), np.float32(numbers[3])
+    """The deciding neuron of S3: inputs no later than its spike gain, the others lose; bounds 0 and 1 are soft."""
+    low, high, soft = np.float32(numbers.low), np.float32(numbers.high), numbers.low == 0
     for f in range(len(c2)):
-        change = np.float32(rates[0] if c2[f] <= decided else rates[1])
-        if low == 0:
-            change *= weight[f] * (np.float32(1) - weight[f])
-        weight[f] = min(max(weight[f] + change, low), high)
+        weight[f] = min(max(weight[f] + changed(weight[f], c2[f] <= decided, rates, soft), low), high)
 
 
 @jit
-def show_c2(c2, targets, s3, rates3, learns, numbers, bins):
+def show_c2(c2, targets, s3, learning, numbers, bins):
     """As `show`, for C2's spike times (n, maps) of an S2 that does not learn."""
     decisions = np.full(len(c2), -1)
     for n in range(len(c2)):
         total = np.zeros(len(s3))
         for t in range(bins):
             decision = vote(c2[n], t, s3, total)
-            if total[decision] > numbers[1]:
+            if total[decision] > numbers.threshold3:
                 decisions[n] = decision
-                if learns and targets[n] >= 0:
-                    _learn_s3(s3[decision], c2[n], t, rates3[0 if decision == targets[n] else 1], numbers)
+                if learning.s3 and targets[n] >= 0:
+                    outcome = 0 if decision == targets[n] else 1
+                    _learn_s3(s3[decision], c2[n], t, learning.rates3[outcome], numbers)
                 break
     return decisions
 
 
 @jit
-def survey(spikes, shown, fast, numbers, pad):
+def survey(spikes, shown, fast, numbers):
     """C2's spike times (n, maps) uint8 of the images shown (n,), to the end."""
-    sizes, potential, c2 = _buffers(spikes, fast, pad)
+    sizes, potential, c2 = _buffers(spikes, fast, numbers.pad)
     flat, nobody = fast.reshape(fast.size), np.zeros((1, fast.shape[3]), np.float32)  # decides never
     times = np.empty((len(shown), fast.shape[3]), np.uint8)
     for n in range(len(shown)):
@@ -231,11 +266,12 @@ def survey(spikes, shown, fast, numbers, pad):
 
 
 @jit
-def first_maps(spikes, shown, fast, numbers, pad):
+def first_maps(spikes, shown, fast, numbers):
     """The map of S2 that fires first on the images shown, -1 for none: (n,) int64."""
-    sizes, potential, c2 = _buffers(spikes, fast, pad)
+    sizes, potential, c2 = _buffers(spikes, fast, numbers.pad)
     flat, anybody = fast.reshape(fast.size), np.ones((1, fast.shape[3]), np.float32)  # decides at the first spike
-    found, at_once = np.empty(len(shown), np.int64), (numbers[0], 0.0, 0.0, 1.0, numbers[4])
+    found = np.empty(len(shown), np.int64)
+    at_once = Numbers(numbers.threshold2, 0.0, 0.0, 1.0, numbers.inhibit, numbers.pad)
     for n in range(len(shown)):
         found[n] = respond(spikes, shown[n], sizes, flat, anybody, at_once, potential, c2)[2]
     return found

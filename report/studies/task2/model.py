@@ -17,19 +17,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from rstdp import layers
 from rstdp.config import SPYKETORCH, Config, Layer
-from rstdp.datasets import Dataset
+from rstdp.data import Dataset
 from rstdp.encoding import intensity_to_latency
+from rstdp.layers import pool_first_spike
 from rstdp.learning import learn_stdp
 from rstdp.network import Network
-from rstdp.plasticity import DoublingRate
+from rstdp.plasticity import DoublingRate, hits_and_misses, reward_rates
 
-from .kernels import Spikes, first_maps, in_units, inhibited, show, show_c2, sort_spikes, survey
+from .kernels import (
+    Layers,
+    Learning,
+    Numbers,
+    Spikes,
+    first_maps,
+    in_units,
+    inhibited,
+    show,
+    show_c2,
+    sort_spikes,
+    survey,
+)
 
 SIZES = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 30, 40)  #: maps of S2 in figure 4
 PAIRS = tuple((a, b) for a in range(10) for b in range(a + 1, 10))
@@ -37,7 +48,6 @@ FEW = ((0, 1), (4, 9), (3, 5))  #: some of the pairs, for pictures and for compa
 FIGURE5 = 4  #: maps of S2 in figure 5
 RULES = ("r-stdp", "stdp")  #: how S2 learns
 SILENT = -1
-NOTHING = ((0.0, 0.0), (0.0, 0.0))  #: rates of reward and punishment where nothing is learned
 
 
 class Task(NamedTuple):
@@ -125,7 +135,7 @@ def pooled(task: Task, network: Network, times: Tensor) -> np.ndarray:
     if not task.inhibit1:
         return network.pooled("s1", times).numpy()
     fast = in_units(network.weights["s1"].numpy())
-    return torch.cat([layers.pool_first_spike(torch.from_numpy(inhibited(
+    return torch.cat([pool_first_spike(torch.from_numpy(inhibited(
         part.contiguous().numpy(), fast, task.threshold1, task.padding1, task.bins)), 2, 2)
         for part in times.split(500)]).numpy()
 
@@ -153,9 +163,9 @@ class Trained(NamedTuple):
     targets: np.ndarray
 
 
-def numbers(task: Task) -> tuple:
-    """What the kernels need of a task: thresholds, S3's bounds, and whether S2's maps inhibit each other."""
-    return task.threshold2, task.threshold3, task.low, task.high, task.inhibit2
+def numbers(task: Task) -> Numbers:
+    """What the kernels need of a task."""
+    return Numbers(task.threshold2, task.threshold3, task.low, task.high, task.inhibit2, task.padding2)
 
 
 def first_weights(task: Task, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -168,23 +178,30 @@ def stdp_features(task: Task, inputs: Encoded, size: int, seed: int) -> Features
     """S2 after STDP from all training images: it asks for no label, so it is the same for every pair."""
     s2, _ = first_weights(task, size, seed)
     nobody = np.full(len(inputs.train_labels[:task.stdp_images]), SILENT)
-    s3, fast = np.ones((1, size), dtype=np.float32), in_units(s2)
+    at_once = Layers(s2, in_units(s2), np.ones((1, size), dtype=np.float32))
+    stdp = Learning(s2=True, plain=(task.s2_plus, task.s2_minus))
     for _ in range(task.stdp_passes):  # an S3 that decides at once stops every image after S2's first spike
-        show(inputs.train, np.arange(len(nobody)), nobody, s2, fast, s3, NOTHING, NOTHING,
-             (task.s2_plus, task.s2_minus), (True, False), (task.threshold2, 0.0, 0.0, 1.0, task.inhibit2),
-             task.padding2)
-    train, test = (survey(spikes, np.arange(len(spikes.times)), fast, numbers(task), task.padding2)
+        show(inputs.train, np.arange(len(nobody)), nobody, at_once, stdp,
+             numbers(task._replace(threshold3=0.0, low=0.0, high=1.0)))
+    train, test = (survey(spikes, np.arange(len(spikes.times)), at_once.fast, numbers(task))
                    for spikes in (inputs.train, inputs.test))
     return Features(s2, train, test, preferences(task, inputs, s2))
 
 
+class Rates(NamedTuple):
+    """The four rates of a layer, by the names that `reward_rates` knows."""
+
+    reward_plus: float
+    reward_minus: float
+    punish_plus: float
+    punish_minus: float
+
+
 def rates(task: Task, phi: tuple[float, float]) -> tuple[tuple, tuple]:
     """((plus, minus) of reward, the same of punishment) of S2 and of S3, scaled by (phi_r, phi_p)."""
-    s2, s3 = (((plus * phi[0], minus * phi[0]), (punish_minus * phi[1], punish_plus * phi[1]))
-              for plus, minus, punish_plus, punish_minus in (
-                  (task.s2_plus, task.s2_minus, task.s2_punish_plus, task.s2_punish_minus),
-                  (task.s3_plus, task.s3_minus, task.s3_punish_plus, task.s3_punish_minus)))
-    return s2, s3
+    s2 = Rates(task.s2_plus, task.s2_minus, task.s2_punish_plus, task.s2_punish_minus)
+    s3 = Rates(task.s3_plus, task.s3_minus, task.s3_punish_plus, task.s3_punish_minus)
+    return reward_rates(s2, *phi), reward_rates(s3, *phi)
 
 
 def learn(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule: str, seed: int,
@@ -203,26 +220,24 @@ def learn(task: Task, inputs: Encoded, pair: tuple[int, int], size: int, rule: s
         s2, c2_train, c2_test, _ = stdp_features(task, inputs, size, seed) if features is None else features
     elif rule == "stdp":
         plain = (task.s2_plus, task.s2_minus)
-    fast = in_units(s2)
+    layers = Layers(s2, in_units(s2), s3)
     for shown in task.passes * batches(task, targets):
         if plain[0] == 0:  # a neutral signal changes nothing, so these images need not be shown
             shown = shown[targets[shown] >= 0]
-        rates2, rates3 = rates(task, phi)
+        learning = Learning(not fixed, True, *rates(task, phi), plain)
         if fixed:
-            decisions = show_c2(c2_train[shown], targets[shown], s3, rates3, True, numbers(task), task.bins)
+            decisions = show_c2(c2_train[shown], targets[shown], s3, learning, numbers(task), task.bins)
         else:
-            decisions = show(inputs.train, shown, targets[shown], s2, fast, s3, rates2, rates3, plain, (True, True),
-                             numbers(task), task.padding2)
+            decisions = show(inputs.train, shown, targets[shown], layers, learning, numbers(task))
         if task.adapt:
             phi = factors(task, decisions, targets[shown])
     asked = test_targets[tested]
     if fixed:
-        decisions = show_c2(c2_test[tested], asked, s3, NOTHING, False, numbers(task), task.bins)
+        decisions = show_c2(c2_test[tested], asked, s3, Learning(), numbers(task), task.bins)
     else:
-        decisions = show(inputs.test, tested, asked, s2, fast, s3, NOTHING, NOTHING, (0.0, 0.0), (False, False),
-                         numbers(task), task.padding2)
+        decisions = show(inputs.test, tested, asked, layers, Learning(), numbers(task))
     silent, forced = np.flatnonzero(decisions == SILENT), decisions.copy()
-    c2 = c2_test[tested[silent]] if fixed else survey(inputs.test, tested[silent], fast, numbers(task), task.padding2)
+    c2 = c2_test[tested[silent]] if fixed else survey(inputs.test, tested[silent], layers.fast, numbers(task))
     forced[silent] = ((c2 < task.bins) @ s3.T).argmax(1)
     return Trained(s2, s3, decisions, forced, asked)
 
@@ -235,7 +250,7 @@ def preferences(task: Task, inputs: Encoded, s2: np.ndarray, images: int = 100) 
     wins, fast = np.zeros((len(s2), 10), dtype=int), in_units(s2)
     for digit in range(10):
         shown = np.flatnonzero(inputs.test_labels == digit)[:images]
-        found = first_maps(inputs.test, shown, fast, numbers(task), task.padding2)
+        found = first_maps(inputs.test, shown, fast, numbers(task))
         wins[:, digit] = np.bincount(found[found >= 0], minlength=len(s2))
     return np.where(wins.any(1), wins.argmax(1), SILENT)
 
@@ -250,8 +265,9 @@ def batches(task: Task, targets: np.ndarray) -> list[np.ndarray]:
 def factors(task: Task, decisions: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
     """phi_r = misses / N and phi_p = hits / N after a batch of decisions (n,) about targets and perhaps distractors."""
     asked = targets >= 0
-    hits = int((decisions == targets)[asked].sum())
-    misses = int((asked if task.silent_is_miss else asked & (decisions >= 0)).sum()) - hits
+    hits, misses = hits_and_misses(decisions[asked], targets[asked])
+    if task.silent_is_miss:
+        misses = int(asked.sum()) - hits
     return misses / task.batch, hits / task.batch
 
 
@@ -295,13 +311,3 @@ def overlaps(features: np.ndarray, shifts: int = 7) -> np.ndarray:
     for i, j in np.ndindex(n, n):
         found[i, j] = best[i, j][linear_sum_assignment(best[i, j], maximize=True)].mean()
     return found
-
-
-def reconstruct(s1: Tensor, s2: np.ndarray) -> Tensor:
-    """What S2's maps look for, as pictures (x, 34, 34) float32: the sum over S1's maps of weight times S1's picture.
-
-    As `reconstruction.reconstruct`, for pixels as input: C1 repeats a spike from anywhere in its 2x2 window, so S1's
-    pictures are averaged over it.
-    """
-    pictures = F.conv_transpose2d(s1, torch.full((1, 1, 2, 2), 0.25))
-    return F.conv_transpose2d(torch.as_tensor(s2, dtype=torch.float32), pictures, stride=2)[:, 0]

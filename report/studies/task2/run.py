@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import pandas as pd
 from joblib import Parallel, delayed
 
 from rstdp.files import write_npz

@@ -14,9 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rstdp import competition, layers, plasticity
+from rstdp import competition, fast, layers, plasticity
 from rstdp.config import SPYKETORCH, Config, Layer
-from rstdp.learning import find_winners
 
 TIE = 1e-3  #: potentials closer than this are never told apart
 
@@ -45,7 +44,7 @@ def resolution(image: Tensor, weight: Tensor, padding: int, bins: int) -> float:
     It compares them as float32 after adding `bins` times the largest one: two steps of float32 at that size. Before,
     torch's float32 convolution has made a rounding error on each: its largest one on this image counts twice.
     """
-    exact = layers.final_potentials(image[None], weight, padding, bins)
+    exact = fast.final_potentials(image[None], weight, padding, bins)
     rounded = F.conv2d((image[None] < bins).float(), weight, padding=padding)
     step = float(np.spacing(np.float32((bins + 1) * exact.max())))
     return max(TIE, 2 * step + 2 * float((rounded - exact).abs().max()))
@@ -58,26 +57,27 @@ def tie(image: Tensor, weight: Tensor, spec: Layer, bins: int, recorded: list[in
     if found is None or feature < 0:
         return False
     map_weight = weight[feature:feature + 1]
-    time = int(layers.conv_times(image[None], map_weight, spec.threshold, spec.padding, bins)[0, 0, row, column])
+    time = int(fast.conv_times(image[None], map_weight, spec.threshold, spec.padding, bins)[0, 0, row, column])
     until = torch.where(image <= time, image, bins)
-    potential = float(layers.final_potentials(until[None], map_weight, spec.padding, bins)[0, 0, row, column])
+    potential = float(fast.final_potentials(until[None], map_weight, spec.padding, bins)[0, 0, row, column])
     return time == found.time and abs(potential - found.potential) < resolution(until, weight, spec.padding, bins)
 
 
-def compare_stdp(record: dict[str, Tensor], name: str, steps: int, path: str = "fast", config: Config = GOLDEN,
-                 progress=iter) -> Agreement:
+def compare_stdp(record: dict[str, Tensor], name: str, steps: int, compiled: bool = True,
+                 config: Config = GOLDEN, progress=iter) -> Agreement:
     """Follow the recorded winners of S1 or S2 for `steps` images and compare winners and weights.
 
     record: spike times of the input, initial weights, winners and weights on the way, under the keys of the golden
-    values. `progress` may wrap the range of steps, for example tqdm.
+    values. compiled: find winners by `fast` or step by step through time. `progress` may wrap the range of steps, for
+    example tqdm.
     """
-    spec, bins = getattr(config, name), config.bins
+    spec, bins, find_winners = getattr(config, name), config.bins, (fast if compiled else competition).find_winners
     inputs, weight = record[INPUTS[name]], record[f"w{name[1]}_init"].clone()
     snapshots = _snapshots(record, name[1], len(record[f"{name}_winners"]))
     rate, result = plasticity.DoublingRate.of(spec), Agreement(steps)
     for step in progress(range(steps)):
         image = inputs[step % len(inputs)]
-        found = find_winners(image, weight, spec, bins, path)
+        found = find_winners(image, weight, spec, bins)
         recorded = [row for row in record[f"{name}_winners"][step].tolist() if row[0] >= 0]
         mine = [[winner.feature, winner.row, winner.column] for winner in found]
         if mine == recorded:
@@ -90,10 +90,10 @@ def compare_stdp(record: dict[str, Tensor], name: str, steps: int, path: str = "
             else:
                 result.different += 1
         for feature, row, column in recorded:
-            time = int(layers.conv_times(image[None], weight[feature:feature + 1], spec.threshold, spec.padding,
-                                         bins)[0, 0, row, column])
+            time = int(fast.conv_times(image[None], weight[feature:feature + 1], spec.threshold, spec.padding,
+                                       bins)[0, 0, row, column])
             pre = plasticity.receptive_field(image, row, column, spec.window, spec.padding, bins)
-            weight[feature] = plasticity.stdp(weight[feature], pre, time, rate.plus, rate.minus)
+            plasticity.learn(plasticity.stdp, weight[feature], pre, time, (rate.plus, rate.minus), (0.0, 1.0))
         if recorded:
             weight = weight.clamp(0, 1)  # the oracle clamps all maps at every step; its initial weights may exceed 1
         rate.advance(1)
@@ -102,16 +102,17 @@ def compare_stdp(record: dict[str, Tensor], name: str, steps: int, path: str = "
     return result
 
 
-def compare_rstdp(record: dict[str, Tensor], steps: int, path: str = "fast", config: Config = GOLDEN,
+def compare_rstdp(record: dict[str, Tensor], steps: int, compiled: bool = True, config: Config = GOLDEN,
                   progress=iter) -> Agreement:
     """The same for S3: one winner an image, blocks of maps for the classes, phi from the last `config.batch` images."""
     inputs, labels, weight = record["c2_times"], record["labels"].long(), record["w3_init"].clone()
     snapshots = _snapshots(record, "3", len(record["s3_winners"]))
     decision = torch.arange(len(weight)) // (len(weight) // config.classes)
     phi, hits, misses, result = (1.0, 1.0), 0, 0, Agreement(steps)
+    final_potentials = (fast if compiled else layers).final_potentials
     for step in progress(range(steps)):
         image, label = inputs[step % len(inputs)], int(labels[step % len(inputs)])
-        potential = layers.final_potentials(image[None], weight, config.s3.padding, config.bins, path)[0]
+        potential = final_potentials(image[None], weight, config.s3.padding, config.bins)[0]
         mine = [int(i) for i in torch.unravel_index(potential.argmax(), potential.shape)]
         recorded = record["s3_winners"][step].tolist()
         if recorded[0] < 0:
@@ -128,10 +129,9 @@ def compare_rstdp(record: dict[str, Tensor], steps: int, path: str = "fast", con
         feature, row, column = recorded
         hit = int(decision[feature]) == label
         hits, misses = hits + hit, misses + (not hit)
-        plus, minus = plasticity.reward_rates(config, *phi)[0 if hit else 1]
+        rates = plasticity.reward_rates(config, *phi)[0 if hit else 1]
         pre = plasticity.receptive_field(image, row, column, config.s3.window, config.s3.padding, config.bins)
-        weight[feature] = plasticity.stdp(weight[feature], pre, config.bins - 1, plus, minus, config.low, config.high,
-                                          stabilise=False)
+        plasticity.learn(plasticity.additive, weight[feature], pre, config.bins - 1, rates, (config.low, config.high))
         weight = weight.clamp(config.low, config.high)  # the oracle clamps all maps, which matters after the first step
         if step + 1 in snapshots:
             result.weight_error[step + 1] = float((weight - snapshots[step + 1]).abs().max())

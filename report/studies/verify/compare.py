@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from rstdp import encoding
 from rstdp.config import SPYKETORCH, Config
-from rstdp.datasets import Dataset
+from rstdp.data import Dataset
 from rstdp.learning import learn_rstdp, learn_stdp
 from rstdp.network import Network
 from rstdp.plasticity import DoublingRate
@@ -38,18 +38,18 @@ def compare_paths(config: Config, data: Dataset) -> list[tuple]:
     network, rows = Network(config), []
     times = network.encode(data.train_images)
     for name in ("s1", "s2", "s3"):
-        started, twin = time.perf_counter(), Network(config)
+        started, twin = time.perf_counter(), Network(config, fast=False)
         with tqdm(total=len(times), desc=f"{name} step by step through time") as bar:
             if name == "s3":
                 fast = learn_rstdp(network, times, data.train_labels, PHI).tolist()
                 slow = []
                 for part, labels in zip(times.split(100), data.train_labels.split(100)):
-                    slow += learn_rstdp(twin, part, labels, PHI, "reference").tolist()
+                    slow += learn_rstdp(twin, part, labels, PHI).tolist()
                     bar.update(len(part))
             else:
                 rates = [DoublingRate.of(network.layer(name)) for _ in range(2)]
                 fast = learn_stdp(network, name, times, rates[0])
-                slow = learn_stdp(twin, name, times, rates[1], "reference", bar.update)
+                slow = learn_stdp(twin, name, times, rates[1], bar.update)
         same = sum(a == b for a, b in zip(fast, slow))
         apart = float((network.weights[name] - twin.weights[name]).abs().max())
         rows.append((name, "reference path", len(times), same, 0, len(times) - same, apart,

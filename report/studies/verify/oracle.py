@@ -12,8 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rstdp._compat import import_torchvision
 from rstdp.config import Config
+from rstdp.data import import_torchvision
 from rstdp.encoding import DOG_SCALES, first_spike
 
 from .agreement import GOLDEN
