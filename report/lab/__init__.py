@@ -1,1 +1,1 @@
-"""What every study and every claim needs."""
+"""What every study needs: experiments, provenance, results, statistics, one runner with one parser."""

@@ -1,7 +1,5 @@
 """Time every stage, ours and SpykeTorch's in one run, alternating, on the same images and weights, one thread each.
 
-    python report/benchmark.py --dataset mnist --images 60
-
 SpykeTorch takes part where it can be imported; without it the columns stay empty. Writes benchmark.csv (milliseconds
 an image and their ratio), scaling.csv (how the cost grows) and provenance.json to report/results/benchmark. What a
 training run sets up once an epoch (the 8-bit copy of S3's weights) is set up before the clock starts.
@@ -9,24 +7,26 @@ training run sets up once an epoch (the 8-bit copy of S3's weights) is set up be
 
 from __future__ import annotations
 
-import argparse
-import csv
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
+import numpy as np
+import pandas as pd
 import torch
 from tqdm import tqdm
 
-from rstdp import datasets, encoding, learning, oracle, provenance
-from rstdp.files import write_json
+from rstdp import encoding, learning
+from rstdp.config import SPYKETORCH
+from rstdp.data import Dataset
 from rstdp.network import Network, load_pretrained
 from rstdp.plasticity import DoublingRate
+
+from ..lab import provenance
+from ..lab.registry import fingerprint, result
+from ..lab.runner import Job
+from .verify import oracle
 
 COLUMNS = ("stage", "ours_ms", "spyketorch_ms", "ratio", "threads", "machine")
 REPEATS = 5  #: rounds of the alternating measurement; the median counts
@@ -58,7 +58,7 @@ class Stages:
 
     def all(self) -> dict[str, Callable[[], object]]:
         learner, config = self.copy(), self.network.config
-        learned, tested = learner.screening(), self.network.screening()
+        learn, readout = learning.rstdp_learner(learner), self.network.readout()
         rates = [DoublingRate.of(config.s1), DoublingRate.of(config.s2)]
         return {
             "encoding": lambda: self.network.encode(self.images),
@@ -66,16 +66,15 @@ class Stages:
             "S2 learning": lambda: learning.learn_stdp(learner, "s2", self.c1, rates[1]),
             "S2 learning, S1 not kept": lambda: learning.learn_stdp(
                 learner, "s2", self.network.pooled("s1", self.times), rates[1]),
-            "S3 learning": lambda: learning.learn_rstdp(learner, self.c2, self.labels, (0.05, 0.95),
-                                                        screening=learned),
-            "S3 test": lambda: self.network.winners(self.c2, screening=tested),
+            "S3 learning": lambda: learn(self.c2, self.labels, (0.05, 0.95)),
+            "S3 test": lambda: readout.winners(self.c2),
             "inference, image to decision": lambda: self.network.classify(self.images),
         }
 
 
-def compare(dataset: str, images: int) -> list[tuple]:
+def compare(data: Dataset, images: int) -> list[tuple]:
     """Rows of COLUMNS. Ours and SpykeTorch's stages alternate, so that a noisy machine disturbs both alike."""
-    data, network = datasets.load(dataset), load_pretrained("mnist")
+    network = load_pretrained("mnist")
     ours = Stages(network, data.train_images[:OURS_MORE * images], data.train_labels[:OURS_MORE * images]).all()
     theirs = {}
     if oracle.available():
@@ -89,17 +88,20 @@ def compare(dataset: str, images: int) -> list[tuple]:
             measured[stage][0].append(milliseconds(function, OURS_MORE * images))
             if theirs.get(stage):
                 measured[stage][1].append(milliseconds(theirs[stage], images))
-    machine = f"{provenance.processor()}, {sys.platform}"
-    rows = []
+    return rows(measured, f"{provenance.processor()}, {sys.platform}")
+
+
+def rows(measured: dict[str, tuple[list, list]], machine: str) -> list[tuple]:
+    """Rows of COLUMNS from milliseconds an image, ours and SpykeTorch's, of every stage."""
+    found = []
     for stage, (mine, other) in measured.items():
-        mine, other = statistics.median(mine), statistics.median(other) if other else None
-        rows.append(row(stage, mine, other, machine))
-    by_stage = {line[0]: line for line in rows}
+        found.append(row(stage, statistics.median(mine), statistics.median(other) if other else None, machine))
+    by_stage = {line[0]: line for line in found}
     learn, test = by_stage["S3 learning"], by_stage["S3 test"]
     # as in an epoch of MNIST: 60,000 images to learn, 10,000 to test
     mine, other = ((6 * learn[i] + test[i]) / 7 if learn[i] else None for i in (1, 2))
-    rows.append(row("S3 learning with test", mine, other, machine))
-    return rows
+    found.append(row("S3 learning with test", mine, other, machine))
+    return found
 
 
 def row(stage: str, mine: float, other: float | None, machine: str) -> tuple:
@@ -113,9 +115,9 @@ def widened(network: Network, name: str, factor: int) -> Network:
     return wide
 
 
-def scaling(dataset: str) -> list[tuple]:
+def scaling(data: Dataset) -> list[tuple]:
     """How our cost grows with images, maps of the learning layer, and bins: rows (what, value, stage, ms an image)."""
-    data, trained, rows = datasets.load(dataset), load_pretrained("mnist"), []
+    trained, found = load_pretrained("mnist"), []
     learning_stages = {"s1": "S1 learning", "s2": "S2 learning", "s3": "S3 learning"}
     everything = ("encoding", *learning_stages.values(), "inference, image to decision")
 
@@ -124,7 +126,7 @@ def scaling(dataset: str) -> list[tuple]:
         for stage in stages:
             functions[stage]()
             repeats = [milliseconds(functions[stage], images) for _ in range(REPEATS)]
-            rows.append((what, value, stage, round(statistics.median(repeats), 4)))
+            found.append((what, value, stage, round(statistics.median(repeats), 4)))
 
     for images in (100, 200, 400, 800):
         measure("images", images, trained, everything, images)
@@ -135,36 +137,38 @@ def scaling(dataset: str) -> list[tuple]:
         timed = Network(trained.config.replace({"bins": bins}))
         timed.weights = trained.weights
         measure("bins", bins, timed, everything)
-    return rows
+    return found
 
 
-def write(path: Path, columns: tuple, rows: list[tuple]) -> None:
-    with open(path, "w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+@fingerprint("benchmark", first="")
+def probe() -> Iterator:
+    """What every stage gives on a few images, and the table of made-up times."""
+    network = Network(SPYKETORCH.replace({"s1.maps": 6, "s2.maps": 8, "s3.maps": 20, "s2.threshold": 4}))
+    random = np.random.default_rng(0)
+    images = torch.from_numpy(np.kron(random.integers(0, 256, (6, 7, 7)), np.ones((4, 4))).astype(np.uint8))
+    stages = Stages(network, images, torch.arange(6)).all()
+    for stage, function in stages.items():
+        function()
+        yield stage
+    yield network.winners(Stages(network, images, torch.arange(6), widened(network, "s2", 1)).c2)
+    made_up = {stage: ([float(i), i + 0.5, i + 7.0], [10.0 * i] if i % 2 else []) for i, stage in enumerate(stages, 1)}
+    yield from rows(made_up, "")
+    yield REPEATS, OURS_MORE
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", default="digits", choices=datasets.DATASETS)
-    parser.add_argument("--images", type=int, default=40, help="images a round for SpykeTorch (default: 40)")
-    parser.add_argument("--out", type=Path, default=ROOT / "report" / "results" / "benchmark")
-    options = parser.parse_args()
+@result("benchmark", "milliseconds an image of every stage, against SpykeTorch where it can be imported",
+        needs=("core", "benchmark"), dataset="mnist", settings={"images": 40})
+def make(job: Job) -> None:
+    """Measure, write, print."""
     torch.set_num_threads(1)
-    growth, peak = scaling(options.dataset), provenance.peak_memory_mb()  # of ours, before SpykeTorch joins
-    rows = compare(options.dataset, options.images)
-    options.out.mkdir(parents=True, exist_ok=True)
-    write(options.out / "benchmark.csv", COLUMNS, rows)
-    write(options.out / "scaling.csv", ("what", "value", "stage", "ours_ms"), growth)
-    facts = provenance.describe(dataset=options.dataset, images=options.images, repeats=REPEATS, bins=encoding.BINS,
-                                spyketorch=oracle.available(),
-                                peak_memory_mb=peak)
-    write_json(options.out / "provenance.json", facts)
-    for stage, mine, other, ratio, *_ in rows:
-        print(f"{stage:32s} {mine:9.4f} ms" + (f"   SpykeTorch {other:8.3f} ms   {ratio:7.1f} times" if other else ""))
-    print(f"written: {options.out}")
-
-
-if __name__ == "__main__":
-    main()
+    images = job.settings.images  # a round for SpykeTorch
+    growth, peak = scaling(job.data), provenance.peak_memory_mb()  # of ours, before SpykeTorch joins
+    found = compare(job.data, images)
+    job.write("benchmark.csv", pd.DataFrame(found, columns=COLUMNS))
+    job.write("scaling.csv", pd.DataFrame(growth, columns=["what", "value", "stage", "ours_ms"]))
+    job.describe(images=images, repeats=REPEATS, bins=encoding.BINS, spyketorch=oracle.available(),
+                 peak_memory_mb=peak)
+    for stage, mine, other, *_ in found:
+        against = f"   SpykeTorch {other:8.3f} ms   {other / mine:7.1f} times" if other else ""
+        print(f"{stage:32s} {mine:9.4f} ms{against}")
+    print(f"written: {job.out}")

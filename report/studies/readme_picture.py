@@ -1,14 +1,6 @@
-"""Draw book/_static/first-screen.png, the picture of the README: python report/make_readme_picture.py
-
-It shows what the trained weights of the package see in one test digit, so it needs MNIST (RSTDP_DATA, or a download).
-`--dataset digits` draws it from scikit-learn's digits instead.
-"""
+"""Draw book/_static/first-screen.png, the picture of the README: what the package's weights see in one test digit."""
 
 from __future__ import annotations
-
-import argparse
-import sys
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,12 +8,14 @@ from matplotlib import colormaps
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from rstdp.files import write_whole
+from rstdp.network import Network, load_pretrained
+from rstdp.show import figures
+from rstdp.show.reconstruction import reconstruct
 
-from rstdp import datasets, figures  # noqa: E402
-from rstdp.network import Network, load_pretrained  # noqa: E402
-from rstdp.reconstruction import reconstruct  # noqa: E402
+from .. import ROOT
+from ..lab.registry import result
+from ..lab.runner import Job
 
 
 def strongest_maps(network: Network, c2: torch.Tensor, decisions: torch.Tensor) -> list[int]:
@@ -78,23 +72,16 @@ def draw(network: Network, image: torch.Tensor, maps: list[int]) -> Figure:
     return fig
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--dataset", default="mnist", choices=datasets.DATASETS)
-    options.add_argument("--digit", type=int, default=7, help="which digit to show (default: 7)")
-    options.add_argument("--out", type=Path, default=ROOT / "book" / "_static" / "first-screen.png")
-    chosen = options.parse_args()
+@result("readme-picture", "book/_static/first-screen.png", needs=(), dataset="mnist",
+        settings={"digit": 7, "folder": "book/_static"}, recorded=False)
+def make(job: Job) -> None:
+    """Draw. Settings: which digit to show, and where."""
     figures.style()
-    network, data = load_pretrained("mnist"), datasets.load(chosen.dataset)
-    count = min(1000, len(data.train_images))
-    c2 = network.features(data.train_images[:count])
+    network, data = load_pretrained("mnist"), job.data
+    c2 = network.features(data.train_images[:1000])
     decisions, _ = network.decide(c2)
-    image = data.test_images[data.test_labels == chosen.digit][0]
+    image = data.test_images[data.test_labels == job.settings.digit][0]
     fig = draw(network, image, strongest_maps(network, c2, decisions))
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    fig.savefig(chosen.out, facecolor="white")
-    print(chosen.out)
-
-
-if __name__ == "__main__":
-    main()
+    path = ROOT / job.settings.folder / "first-screen.png"
+    write_whole(path, lambda file: fig.savefig(file, facecolor="white"))
+    print(path)

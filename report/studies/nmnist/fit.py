@@ -1,30 +1,25 @@
 """Fit the saccade simulator to real N-MNIST recordings: the image's path, then the sensor's other parameters.
 
-    python report/nmnist_fit.py --rounds 2
-
-Uses the first training recordings only (at most `event_datasets.FITTED`, 200); report/nmnist_validation.py judges the
-fit on the others. Starts from the simulator's present parameters and prints better ones, to be copied into
-rstdp/saccades.py. A round takes two minutes on one core; RSTDP_DATA has to hold MNIST and NMNIST.
+Uses the first training recordings only (at most `FITTED`, 200); `validation` judges the fit on the others. Starts from
+the simulator's present parameters and prints better ones, to be copied into rstdp/events/simulator.py. A round takes
+two minutes on one core; RSTDP_DATA has to hold MNIST and NMNIST.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import sys
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-from rstdp import datasets, nmnist
-from rstdp.event_datasets import FITTED
-from rstdp.event_encoding import event_counts
-from rstdp.nmnist import Recordings
-from rstdp.saccades import KNOT, Sensor, simulate
+from rstdp.events import nmnist
+from rstdp.events.data import FITTED
+from rstdp.events.encodings import event_counts
+from rstdp.events.nmnist import Recordings
+from rstdp.events.simulator import KNOT, Sensor, simulate
+
+from ...lab.registry import result
+from ...lab.runner import Job
 
 WIDE = 48  #: maps are padded to this, so that shifts do not wrap around
 FARTHEST = 5  #: largest shift that is looked for, in pixels
@@ -116,25 +111,20 @@ def search(sensor: Sensor, real: Recordings, images: np.ndarray, tries: int, ran
     return sensor
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recordings", type=int, default=60, help="how many, at most 200 (default: 60)")
-    parser.add_argument("--rounds", type=int, default=2, help="each fits the path, then the rest (default: 2)")
-    parser.add_argument("--tries", type=int, default=150, help="random steps a round (default: 150)")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    if not 0 < options.recordings <= FITTED:
-        parser.error(f"--recordings must be 1 to {FITTED}: the others judge the fit")
-    real, sensor = nmnist.load("Train", count=options.recordings), Sensor()
-    images, random = datasets.load("mnist").train_images[real.numbers - 1].numpy(), np.random.default_rng(options.seed)
-    for _ in range(options.rounds):
+@result("nmnist-fit", "better parameters for the simulator of events, printed; two minutes a round", needs=(),
+        dataset="mnist", seeds=(0,), settings={"recordings": 60, "rounds": 2, "tries": 150}, recorded=False)
+def make(job: Job) -> None:
+    """Fit and print. Settings: how many recordings; rounds, each of which fits the path and then, in so many random
+    tries, the rest."""
+    settings = job.settings
+    if not 0 < settings.recordings <= FITTED:
+        raise ValueError(f"recordings must be 1 to {FITTED}: the others judge the fit")
+    real, sensor = nmnist.load("Train", count=settings.recordings), Sensor()
+    images, random = job.data.train_images[real.numbers - 1].numpy(), np.random.default_rng(job.seeds[0])
+    for _ in range(settings.rounds):
         for _ in range(3):
             sensor = follow(sensor, real, images)
-        sensor = search(sensor, real, images, options.tries, random)
+        sensor = search(sensor, real, images, settings.tries, random)
     for name in STEPS:
         print(f"    {name}: float = {float(f'{getattr(sensor, name):.3g}')}")
     print("PATH =", sensor.path)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,5 @@
 """Compare simulated with real N-MNIST recordings of the same images, pair by pair.
 
-    python report/nmnist_validation.py
-
 Recording i was made from MNIST's training image i - 1. Writes to report/results/nmnist-simulator: pairs.csv (one row a
 pair), counts.csv (events by saccade and polarity), pixels.csv (events of a pixel), rate.csv (events in time), and
 provenance.json. Half a minute for the first 1,000 recordings; RSTDP_DATA has to hold MNIST and NMNIST.
@@ -9,24 +7,23 @@ provenance.json. Half a minute for the first 1,000 recordings; RSTDP_DATA has to
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import sys
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from rstdp import datasets, nmnist, provenance
-from rstdp.event_datasets import FITTED
-from rstdp.event_encoding import event_counts, first_events
-from rstdp.files import write_json
-from rstdp.nmnist import SACCADE, Recordings
-from rstdp.saccades import Sensor, simulate
+from rstdp.data import DataError
+from rstdp.events import nmnist
+from rstdp.events.data import FITTED
+from rstdp.events.encodings import event_counts, first_events
+from rstdp.events.nmnist import SACCADE, Recordings
+from rstdp.events.simulator import Sensor, simulate
+
+from ...lab.registry import fingerprint, result
+from ...lab.runner import Job
+from . import bars
 
 MOST = 12  #: a pixel's events of one polarity in one saccade, the last class "this many or more"
 SLICE = 7500  #: microseconds, for events in time
@@ -84,25 +81,27 @@ def compare(real: Recordings, images: np.ndarray) -> dict[str, pd.DataFrame]:
     return {"pairs": pairs, "counts": counts, "pixels": pixels, "rate": rate}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recordings", type=int, default=1000, help="how many training recordings (default: 1000)")
-    parser.add_argument("--out", type=Path, default=ROOT / "report" / "results" / "nmnist-simulator")
-    options = parser.parse_args()
-    mnist, real = datasets.load("mnist"), nmnist.load("Train", count=options.recordings)
+@fingerprint("nmnist-simulator", first="")
+def probe() -> Iterator:
+    """The tables for recordings that a louder sensor made; rounded, because sums differ in their last bits."""
+    images = bars(6)
+    made = simulate(images, labels=np.arange(6), sensor=Sensor(theta_on=0.25, noise=2.0), first=FITTED - 2, seed=5)
+    for name, table in compare(made, images).items():
+        yield name, table.to_csv(index=False, float_format="%.3g")
+
+
+@result("nmnist-simulator", "simulated beside real N-MNIST recordings of the same images; half a minute",
+        needs=("events", "nmnist-simulator"), dataset="mnist", settings={"recordings": 1000})
+def make(job: Job) -> None:
+    """Compare, write, print. Setting: how many training recordings."""
+    mnist, real = job.data, nmnist.load("Train", count=job.settings.recordings)
     if not (real.labels == mnist.train_labels[real.numbers - 1].numpy()).all():
-        raise datasets.DataError("the labels of recordings and images differ: these are not recordings of these images")
+        raise DataError("the labels of recordings and images differ: these are not recordings of these images")
     tables = compare(real, mnist.train_images[real.numbers - 1].numpy())
-    options.out.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        table.to_csv(options.out / f"{name}.csv", index=False, float_format="%.5g")
-    facts = provenance.describe(dataset="nmnist", data_md5=mnist.checksum(), recordings=len(real),
-                                events=int(real.counts.sum()), fitted=FITTED, sensor=dataclasses.asdict(Sensor()))
-    write_json(options.out / "provenance.json", facts)
+        job.write(f"{name}.csv", table, float_format="%.5g")
+    job.describe(dataset="nmnist", data_md5=mnist.checksum(), recordings=len(real), events=int(real.counts.sum()),
+                 fitted=FITTED, sensor=dataclasses.asdict(Sensor()))
     held_out = tables["pairs"][~tables["pairs"].fitted]
     print(held_out.drop(columns=["number", "label", "fitted"]).describe().T.to_string(float_format="%.3f"))
     print(tables["counts"].to_string(index=False, float_format="%.3f"))
-
-
-if __name__ == "__main__":
-    main()

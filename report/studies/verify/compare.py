@@ -1,56 +1,55 @@
 """Compare the fast path with the reference path, and with SpykeTorch where it can be imported, step by step.
 
-    python report/verify.py --images 2000
-
 The full-size network learns from the first MNIST images, layer by layer. Writes report/results/verify/agreement.csv,
 one row for each layer and partner, and provenance.json. About a quarter of an hour for 2,000 images.
 """
 
 from __future__ import annotations
 
-import argparse
 import functools
 import sys
 import time
-from pathlib import Path
+from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
+import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
-from rstdp import agreement, datasets, encoding, oracle, provenance
+from rstdp import encoding
 from rstdp.config import SPYKETORCH, Config
-from rstdp.files import write_json
+from rstdp.data import Dataset
 from rstdp.learning import learn_rstdp, learn_stdp
 from rstdp.network import Network
 from rstdp.plasticity import DoublingRate
+
+from ...lab.registry import fingerprint, result
+from ...lab.runner import Job
+from . import agreement, oracle
 
 COLUMNS = ["layer", "partner", "steps", "same", "ties", "different", "largest_weight_difference", "seconds"]
 PHI = (0.5, 0.5)  #: reward and punishment both move S3's weights in the comparison of the two paths
 
 
-def compare_paths(config: Config, data: datasets.Dataset) -> list[tuple]:
+def compare_paths(config: Config, data: Dataset) -> list[tuple]:
     """Fast against reference path: each layer learns twice from the same input, and its winners and weights must be
     the same at every step."""
     network, rows = Network(config), []
     times = network.encode(data.train_images)
     for name in ("s1", "s2", "s3"):
-        started, twin = time.perf_counter(), Network(config)
+        started, twin = time.perf_counter(), Network(config, fast=False)
         with tqdm(total=len(times), desc=f"{name} step by step through time") as bar:
             if name == "s3":
                 fast = learn_rstdp(network, times, data.train_labels, PHI).tolist()
                 slow = []
                 for part, labels in zip(times.split(100), data.train_labels.split(100)):
-                    slow += learn_rstdp(twin, part, labels, PHI, "reference").tolist()
+                    slow += learn_rstdp(twin, part, labels, PHI).tolist()
                     bar.update(len(part))
             else:
                 rates = [DoublingRate.of(network.layer(name)) for _ in range(2)]
                 fast = learn_stdp(network, name, times, rates[0])
-                slow = learn_stdp(twin, name, times, rates[1], "reference", bar.update)
+                slow = learn_stdp(twin, name, times, rates[1], bar.update)
         same = sum(a == b for a, b in zip(fast, slow))
         apart = float((network.weights[name] - twin.weights[name]).abs().max())
         rows.append((name, "reference path", len(times), same, 0, len(times) - same, apart,
@@ -80,7 +79,7 @@ def encoder_ties(image: torch.Tensor, mine: torch.Tensor, theirs: torch.Tensor) 
     return ties
 
 
-def compare_oracle(config: Config, data: datasets.Dataset) -> list[tuple]:
+def compare_oracle(config: Config, data: Dataset) -> list[tuple]:
     """The fast path against SpykeTorch: spike times of the encoder, then along SpykeTorch's sequence of winners."""
     started = time.perf_counter()
     record = oracle.record(data.train_images, data.train_labels, passes=(1, 1, 1), config=config,
@@ -104,28 +103,64 @@ def compare_oracle(config: Config, data: datasets.Dataset) -> list[tuple]:
     return rows
 
 
-def main() -> int:
-    """Compare, write, print; exit code 1 where a step disagrees."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", default="mnist", choices=datasets.DATASETS)
-    parser.add_argument("--images", type=int, default=2000, help="images a layer (default: 2000)")
-    parser.add_argument("--out", type=Path, default=ROOT / "report" / "results" / "verify")
-    options = parser.parse_args()
-    data = datasets.load(options.dataset).subset(options.images, 1)
+@fingerprint("verify", first="")
+def probe() -> Iterator:
+    """Both paths on a few images, and the rules of agreement on records with a winner that is wrong, and one that ties.
+
+    The records are of our own learning, so that this does not need SpykeTorch.
+    """
+    random = np.random.default_rng(0)
+    images = torch.from_numpy(np.kron(random.integers(0, 256, (8, 7, 7)), np.ones((4, 4))).astype(np.uint8))
+    config = agreement.GOLDEN.replace({"batch": 4})
+    data = Dataset("probe", images, torch.arange(8) % 10, images[:1], torch.arange(1))
+    yield from (row[:-1] for row in compare_paths(config, data))
+    record = recorded(config, data)
+    record["s2_winners"][3, 0, 0] = (record["s2_winners"][3, 0, 0] + 1) % config.s2.maps
+    record["s3_winners"][2, 0] = (record["s3_winners"][2, 0] + 1) % config.s3.maps
+    for found in (*(agreement.compare_stdp(record, name, 8, config=config) for name in ("s1", "s2")),
+                  agreement.compare_rstdp(record, 8, config=config)):
+        yield found.steps, found.same, found.ties, found.different, found.performance
+    times = Network(config).encode(images)
+    moved = times.clone()
+    moved[0, 0, :2] = (moved[0, 0, :2] + 1) % config.bins
+    yield encoder_ties(images[0], times[0], moved[0]), agreement.TIE, PHI
+    yield agreement.resolution(record["c1_times"][0], record["w2"], config.s2.padding, config.bins)
+
+
+def recorded(config: Config, data: Dataset) -> dict[str, torch.Tensor]:
+    """One pass of our own over each layer, under the keys of `oracle.record`."""
+    network, labels = Network(config), data.train_labels
+    times = network.encode(data.train_images)
+    record = {"spike_times": times, "labels": labels}
+    for name in ("s1", "s2"):
+        spec, start = network.layer(name), network.weights[name].clone()
+        won = learn_stdp(network, name, times, DoublingRate.of(spec))
+        rows = [[winner[:3] for winner in one] + [(-1, -1, -1)] * (spec.winners - len(one)) for one in won]
+        times = network.pooled(name, times)
+        record |= {f"w{name[1]}_init": start, f"{name}_winners": torch.tensor(rows), f"c{name[1]}_times": times,
+                   f"w{name[1]}": network.weights[name].clone()}
+    start, won = network.weights["s3"].clone(), []
+    for batch in range(0, len(times), config.batch):
+        part = slice(batch, batch + config.batch)
+        won.append(learn_rstdp(network, times[part], labels[part], PHI))
+    width = times.shape[3] + 2 * config.s3.padding - config.s3.window + 1
+    rows = [(f, p // width, p % width) if f >= 0 else (-1, -1, -1) for f, p in torch.cat(won).tolist()]
+    return record | {"w3_init": start, "s3_winners": torch.tensor(rows), "w3": network.weights["s3"].clone()}
+
+
+@result("verify", "every step of the fast path against stepping through time and against SpykeTorch; a quarter of an "
+        "hour", needs=("core", "verify"), dataset="mnist", settings={"images": 2000})
+def make(job: Job) -> int:
+    """Compare, write, print; exit code 1 where a step disagrees. Setting: images a layer."""
+    data = job.data.subset(job.settings.images, 1)
     rows = compare_paths(SPYKETORCH, data)
     if oracle.available():
         rows += compare_oracle(SPYKETORCH, data)
     else:
         print("SpykeTorch cannot be imported here: compared with the reference path only", file=sys.stderr)
-    options.out.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame(rows, columns=COLUMNS)
-    table.to_csv(options.out / "agreement.csv", index=False)
-    facts = provenance.describe(dataset=options.dataset, data_md5=data.checksum(), images=options.images, seed=0,
-                                spyketorch=oracle.available(), vectors=torch.backends.cpu.get_cpu_capability())
-    write_json(options.out / "provenance.json", facts)
+    job.write("agreement.csv", table)
+    job.describe(data_md5=data.checksum(), images=job.settings.images, seed=0, spyketorch=oracle.available(),
+                 vectors=torch.backends.cpu.get_cpu_capability())
     print(table.to_string(index=False))
     return int(table.different.sum() > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
