@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from report import claims
+from report import REPORT, claims
 from report.claims import two_targets
 from report.lab.pairs import PAIRS, by_size
 from report.lab.published import PAPER, REFERENCE, published
-from report.lab.results import REPORT
 from report.lab.statistics import Estimate, share
 
 

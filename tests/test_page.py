@@ -10,10 +10,10 @@ import pandas as pd
 import papermill
 import pytest
 
-from report import claims
+from report import REPORT, claims
+from report.lab import experiments
 from report.lab.page import Page
-from report.lab.results import REPORT, Missing
-from rstdp import experiments
+from report.lab.results import Missing
 
 NOTEBOOK = REPORT / "replication-report.ipynb"
 

@@ -8,10 +8,9 @@ import pytest
 from scipy import stats
 
 from report.claims.accuracy_chosen import SWITCHES
-from report.lab import additions
+from report.lab import additions, experiments
 from report.lab.results import Result
 from report.lab.statistics import Estimate, difference, main_effects, share, verdict
-from rstdp import experiments
 
 
 @pytest.mark.parametrize("mean, half, n, word", [

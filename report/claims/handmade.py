@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from rstdp.figures import GREY
+from rstdp.show.figures import GREY
 
 from ..lab.figures import STYLE, canvas, legend_below, name_rows
 from ..lab.page import Page
@@ -83,7 +83,7 @@ def variants(page: Page) -> None:
         f"every seed learns exactly the three diagnostic bars with {len(never)} of {len(found) // 2} variants: "
         f"{', '.join(f'`{name}`' for name in never)}. With adaptive rates the task is solved in "
         f"{solved['adaptive rates', 'r-stdp']} of the seeds, but learning stops as soon as it is, before the bars are "
-        f"sharp.{stale(facts)}")
+        f"sharp.{stale('handmade', facts)}")
     page.table([(f"`{name}`", rule, found[name, rule], preferred[name, rule], solved[name, rule])
                 for name, rule in found],
                ["variant", "S1 learns by", "exactly the three bars", "prefers the three bars", "task solved"])

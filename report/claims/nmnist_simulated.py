@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from rstdp import figures
+from rstdp.show import figures
 
 from ..lab.figures import nmnist_curves
 from ..lab.page import Page

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rstdp.figures import BLUE, GREY
+from rstdp.show.figures import BLUE, GREY
 
 from ..lab.accuracy import final
 from ..lab.figures import canvas, name_rows

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from rstdp.figures import WIDTH
-from rstdp.task2 import reconstruct
+from rstdp.show.figures import WIDTH
+from rstdp.show.reconstruction import reconstruct_pixels
 
 from ..lab.figures import STYLE
 from ..lab.page import Page
@@ -88,7 +88,7 @@ def features(page: Page) -> None:
     with np.load(need("task2/features.npz", page.recorded)) as stored:
         s1, weights = torch.from_numpy(stored["s1"]), {name: stored[name] for name in stored.files if name != "s1"}
     order = sorted(weights, key=lambda name: name.split()[::-1])  # by pair, then by rule
-    page.show(chart({name: reconstruct(s1, weights[name]).numpy() for name in order}),
+    page.show(chart({name: reconstruct_pixels(s1, weights[name]).numpy() for name in order}),
               "Figure 5 of the paper redrawn: reconstructed features of the maps of S2 for some pairs of targets. By "
               "STDP they are the same for every pair, by R-STDP they depend on it.", "features")
     found = overlaps(page.recorded)

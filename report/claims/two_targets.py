@@ -91,7 +91,7 @@ def sizes(page: Page) -> None:
         f"pairs, {table['size'].nunique()} of {len(figure4('r-stdp'))} sizes and {table.seed.nunique()} seeds, "
         f"{table.seconds.median():.1f} s each at the median; "
         f"{sum(session['seconds'] for session in facts['sessions']) / 3600:.2f} hours in {len(facts['sessions'])} "
-        f"sessions.{stale(facts)}")
+        f"sessions.{stale('task2', facts)}")
     page.say(f"Ours less the paper's, mean over the sizes (lowest to highest): {from_paper(page.recorded, 'task2')}.")
     if locate(f"{LONGER}/runs.csv", page.recorded):
         _, changed = read_table(f"{LONGER}/runs.csv", page.recorded)
@@ -100,7 +100,7 @@ def sizes(page: Page) -> None:
             "The paper does not say how often an image is shown. While rewards count it was "
             f"{facts['parameters']['passes']} times, with more passes {changed['parameters']['passes']}; S2 by STDP "
             f"had seen each {changed['parameters']['stdp_passes']} time(s) before. Less the paper's, with more passes: "
-            f"{from_paper(page.recorded, LONGER)}.{stale(changed)}")
+            f"{from_paper(page.recorded, LONGER)}.{stale(LONGER, changed)}")
     columns = [(f"{label}{more}", found[rule]) for found, more in ((ours, ""), (longer, ", more passes")) if found
                for rule, (label, *_) in STYLE.items()]
     page.table([(size, *(found.get(size, "—") for _, found in columns), points(reward_effect(page.recorded, size)))

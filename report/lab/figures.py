@@ -1,4 +1,4 @@
-"""Figures that several claims share, and the pieces of the report's figures. Their style is that of rstdp.figures."""
+"""Figures that several claims share, and pieces of all. Their style is that of rstdp.show.figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rstdp.figures import BLUE, COLOURS, GREY, ORANGE, WIDTH
+from rstdp.show.figures import BLUE, COLOURS, GREY, ORANGE, WIDTH
 
 from .statistics import Estimate
 

@@ -13,10 +13,13 @@ import torch
 from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
-from rstdp import datasets, experiments, figures
+from rstdp import data
 from rstdp.network import Network, load_pretrained
+from rstdp.show import figures
 
-from .results import REPORT, Missing, Result, load
+from .. import REPORT
+from . import experiments
+from .results import Missing, Result, load
 
 
 class Page:
@@ -100,11 +103,11 @@ class Page:
         return next(iter(self.networks))
 
     @cached_property
-    def mnist(self) -> datasets.Dataset:
+    def mnist(self) -> data.Dataset:
         """MNIST's test images. Raises Missing."""
-        if not datasets.at_hand("mnist"):
+        if not data.at_hand("mnist"):
             raise Missing("mnist", "MNIST's images are not on this machine", "make report PRESET=full")
-        return datasets.load("mnist").subset(0, self.test_images)
+        return data.load("mnist").subset(0, self.test_images)
 
     @cached_property
     def decided(self) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:

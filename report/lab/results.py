@@ -17,18 +17,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rstdp import datasets, experiments, provenance
-from rstdp.config import SPYKETORCH, Config, get_config
+from rstdp import data
+from rstdp.config import SPYKETORCH, Config
 from rstdp.network import Network
 
+from . import experiments, provenance, registry
+from .registry import command
 from .statistics import Estimate, difference
-
-REPORT = Path(__file__).resolve().parents[1]
-
-
-def command(name: str) -> str:
-    """What makes the results of this name, as one types it in the repository's root."""
-    return f"python -m report run {name}"
 
 
 class Missing(Exception):
@@ -88,12 +83,12 @@ class Result:
 
     def config(self, variant: str) -> Config:
         """The configuration as it was recorded. Raises ValueError where the code no longer knows it."""
-        changes = dict(self.facts["parameters"]["variants"][variant])
-        return get_config(changes.pop("config", "spyketorch")).replace(changes)
+        return experiments.configure(self.facts["parameters"]["variants"][variant])[0]
 
     def changes(self, variant: str) -> str:
         """How a variant differs from `spyketorch`, but for its passes, in words."""
-        base, mine = (pd.json_normalize(one.to_dict()).iloc[0].to_dict() for one in (SPYKETORCH, self.config(variant)))
+        config = self.config(variant)
+        base, mine = (pd.json_normalize(one.to_dict()).iloc[0].to_dict() for one in (config.of(SPYKETORCH), config))
         told = [f"{name} = {value}" for name, value in mine.items()
                 if value != base[name] and name != "name" and not name.endswith(".epochs")]
         return ", ".join(told) or "none"
@@ -130,8 +125,8 @@ class Result:
         now = checksum(self.facts["dataset"], *(self.facts["parameters"].get(key, 0) for key in ("train", "test")))
         for run in self.facts["runs"]:
             label = f"{run['variant']}-{run['seed']}"
-            if run["sessions"][-1]["behaviour"] != provenance.behaviour():
-                found.setdefault("the code computes something else since", []).append(label)
+            for reason in provenance.stale(run["sessions"][-1], experiments.needs(self.facts, run["variant"])):
+                found.setdefault(reason, []).append(label)
             if now and self.facts["data_md5"] != now:
                 found.setdefault("the data are not the same", []).append(label)
             try:
@@ -189,10 +184,10 @@ def read_table(file: str, folders: Sequence[Path]) -> tuple[pd.DataFrame, dict]:
 @functools.cache
 def checksum(dataset: str, train: int, test: int) -> str | None:
     """md5 of a data set as it is here now; None where it is not here."""
-    return datasets.load(dataset, train=train, test=test).checksum() if datasets.at_hand(dataset) else None
+    return data.load(dataset, train=train, test=test).checksum() if data.at_hand(dataset) else None
 
 
-def stale(facts: dict) -> str:
-    """A remark for the results of a study where the code computes something else since; else nothing."""
-    return "" if facts.get("behaviour") == provenance.behaviour() else (
-        " **Stale:** the code computes something else since.")
+def stale(name: str, facts: dict) -> str:
+    """A remark where a study's result, with these facts, is not what this code would give; else nothing."""
+    reasons = provenance.stale(facts, registry.needs(name))
+    return f" **Stale:** {'; '.join(reasons)}." if reasons else ""

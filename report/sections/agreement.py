@@ -9,12 +9,16 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from rstdp import agreement, datasets, encoding, layers, oracle
+from rstdp import data, fast
+from rstdp.layers import pool_first_spike
 
+from .. import ROOT
 from ..lab.page import Page
-from ..lab.results import REPORT, command, read_table, stale
+from ..lab.registry import command
+from ..lab.results import read_table, stale
+from ..studies.verify import agreement, oracle
 
-GOLDEN = REPORT.parent / "tests" / "golden_spyketorch_digits.npz"
+GOLDEN = ROOT / "tests" / "golden_spyketorch_digits.npz"
 
 
 def records(page: Page) -> dict[str, dict[str, Tensor]]:
@@ -24,7 +28,7 @@ def records(page: Page) -> dict[str, dict[str, Tensor]]:
         with np.load(GOLDEN) as file:
             found["recorded values"] = {key: torch.from_numpy(file[key]) for key in file.files}
     if oracle.available():
-        digits = datasets.load("digits")
+        digits = data.load("digits")
         found["live run"] = oracle.record(digits.train_images[300:400], digits.train_labels[300:400])
         page.say("SpykeTorch can be imported here, so the comparison also runs **live**, on 100 other images.")
     else:
@@ -36,10 +40,10 @@ def records(page: Page) -> dict[str, dict[str, Tensor]]:
 
 def stages(record: dict[str, Tensor]) -> Iterator[tuple]:
     """Rows (stage, compared, different, rounding ties, largest difference of a weight)."""
-    times = encoding.encode(record["images"])
+    times = fast.encode(record["images"])
     yield "encoder", f"{times.numel():,} spike times", int((times != record["spike_times"]).sum()), "—", "—"
-    c1 = layers.pool_first_spike(layers.conv_times(record["spike_times"], record["w1"], 15.0, 2), 2, 2)
-    c2 = layers.pool_first_spike(layers.conv_times(c1, record["w2"], 4.0, 1), 3, 3)
+    c1 = pool_first_spike(fast.conv_times(record["spike_times"], record["w1"], 15.0, 2), 2, 2)
+    c2 = pool_first_spike(fast.conv_times(c1, record["w2"], 4.0, 1), 3, 3)
     for name, mine, theirs in (("S1 and C1", c1, record["c1_times"]), ("S2 and C2", c2, record["c2_times"])):
         yield name, f"{mine.numel():,} spike times", int((mine != theirs).sum()), "—", "—"
     for name in ("s1", "s2", "s3"):
@@ -64,7 +68,7 @@ def full_size(page: Page) -> None:
         f"The full-size network on {facts.get('images', 0):,} images of "
         f"{facts.get('dataset', 'unknown data').upper()}, recorded by `{command('verify')}`: "
         f"**{rows.different.sum():,}** of {rows.steps.sum():,} "
-        f"comparisons differ and {rows.ties.sum()} are rounding ties.{stale(facts)}")
+        f"comparisons differ and {rows.ties.sum()} are rounding ties.{stale('verify', facts)}")
     page.table([(row.layer.upper() if len(row.layer) == 2 else row.layer, row.partner, f"{row.steps:,}",
                  f"{row.same:,}", row.ties, row.different,
                  "—" if pd.isna(row.largest_weight_difference) else f"{row.largest_weight_difference:.1g}")

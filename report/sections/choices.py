@@ -14,7 +14,7 @@ def both_ways(page: Page) -> None:
                         for column in ("accuracy_all", "silent"))
     page.say("What the paper leaves open in task 2, each choice the other way round: mean accuracy over a few pairs "
              "(%), and the share of test images of the targets that stay without an answer, over all sizes. `passes`, "
-             "`N` and the other names are those of `rstdp.task2.Task`.")
+             "`N` and the other names are those of `report.studies.task2.model.Task`.")
     page.table([(f"`{name}`", *(f"{100 * value:.1f}" for value in row),
                  *(f"{100 * silent.loc[name, rule].mean():.1f}" for rule in STYLE))
                 for name, row in accuracy.iterrows()],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from rstdp import figures
+from rstdp.show import figures
 
 from ..lab.page import Page
 from ..lab.statistics import percent

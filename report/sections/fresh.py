@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from rstdp import datasets, figures
-from rstdp.reconstruction import reconstruct
+from rstdp import data
+from rstdp.show import figures
+from rstdp.show.reconstruction import reconstruct
 
 from ..lab.page import Page
 from ..lab.results import Result
@@ -41,17 +42,17 @@ def networks(page: Page) -> None:
 
 def _network(page: Page, name: str, result: Result) -> None:
     key, network = next(iter(result.networks().items()))
-    data = datasets.load(result.facts["dataset"]).subset(None, result.facts["parameters"].get("test", 0))
-    decisions, winners = network.decide(network.features(data.test_images))
-    chosen, titles = most_right(network, data.test_labels, decisions, winners)
+    shown = data.load(result.facts["dataset"]).subset(None, result.facts["parameters"].get("test", 0))
+    decisions, winners = network.decide(network.features(shown.test_images))
+    chosen, titles = most_right(network, shown.test_labels, decisions, winners)
     where = f"of {key} in the experiment {name}"
     page.show(figures.filters(network.weights["s1"]),
               f"The {len(network.weights['s1'])} maps of S1 {where}: on-centre minus off-centre weights.")
     page.show(figures.features(reconstruct(network, "s3", chosen), labels=titles),
               f"Reconstructed features of S3 {where}: for each digit the two maps that decided rightly most often, in "
               "brackets how many test images.")
-    page.show(figures.confusion(data.test_labels, decisions),
-              f"Confusion matrix {where}: {int((decisions == data.test_labels).sum())} of {len(decisions)} decisions "
+    page.show(figures.confusion(shown.test_labels, decisions),
+              f"Confusion matrix {where}: {int((decisions == shown.test_labels).sum())} of {len(decisions)} decisions "
               "lie on the diagonal.")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from rstdp import figures
-from rstdp.figures import BLUE, WIDTH
 from rstdp.network import LAYERS, Network
-from rstdp.reconstruction import reconstruct
+from rstdp.show import figures
+from rstdp.show.figures import BLUE, WIDTH
+from rstdp.show.reconstruction import reconstruct
 
 from ..lab.page import Page
 from ..lab.statistics import percent

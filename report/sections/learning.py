@@ -7,7 +7,7 @@ import itertools
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rstdp.figures import BLUE, COLOURS, GREY, ORANGE
+from rstdp.show.figures import BLUE, COLOURS, GREY, ORANGE
 
 from ..lab.figures import canvas, grid, legend_below
 from ..lab.page import Page

@@ -12,7 +12,7 @@ def classifiers(page: Page) -> None:
     groups = {key: group for key, group in rows.groupby(["features", "classifier"], sort=False)}
     found = {key: Estimate.of(group.test_accuracy) for key, group in groups.items()}
     features, classifier = max(found, key=lambda key: found[key].mean)
-    page.say(f"The best readout is {classifier} on {features}: {found[features, classifier]}.{stale(facts)}")
+    page.say(f"The best readout is {classifier} on {features}: {found[features, classifier]}.{stale('readout', facts)}")
     page.table([(*key, found[key], f"{group.seconds.mean():.0f}") for key, group in groups.items()],
                ["features", "classifier", "test accuracy", "seconds"])
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import time
 
-from rstdp import provenance
-
-from .. import scripts
+from ..lab import provenance, registry
 from ..lab.page import Page
-from ..lab.results import Result, command, locate, stale
+from ..lab.registry import command
+from ..lab.results import Result, locate, stale
 
 
 def absent(page: Page, name: str, result: Result) -> list[str]:
@@ -57,15 +56,16 @@ def experiments(page: Page) -> None:
 
 def studies(page: Page) -> None:
     """Every result that no experiment made."""
-    names = [name for name in scripts.SCRIPTS if name not in page.kept]
+    names = [name for name in registry.results() if name not in page.kept]
     paths = {name: locate(f"{name}/provenance.json", page.recorded) for name in names}
     found = {name: json.loads(path.read_text()) for name, path in paths.items() if path}
-    page.say("Results of scripts:")
+    page.say("Results of studies:")
     page.table([(f"`{name}`", f"`{command(name)}`", facts["commit"], facts["behaviour"],
-                 facts["machine"]["processor"], facts["written"][:16].replace("T", " "), stale(facts) or "current")
+                 facts["machine"]["processor"], facts["written"][:16].replace("T", " "),
+                 stale(name, facts) or "current")
                 for name, facts in found.items()],
                ["result", "command", "commit", "behaviour", "machine", "written (UTC)", "state"])
-    if lacking := [name for name in scripts.SCRIPTS if name not in found]:
+    if lacking := [name for name in registry.results() if name not in found]:
         page.say(f"Not there yet: {', '.join(f'`{name}`' for name in lacking)}.")
 
 
@@ -74,7 +74,8 @@ def versions(page: Page) -> None:
              for result in page.experiments.values()}
     page.say("Versions: " + "; or ".join(sorted(found)) + ". The behaviour is a fingerprint of what the code computes "
              "in a tiny run; a result is stale where it differs from that of the present code, "
-             f"{provenance.behaviour()}. The weights kept with a result carry its whole configuration.")
+             f"{provenance.behaviour()}, or where the fingerprint of a study that it rests on does. The weights kept "
+             "with a result carry its whole configuration.")
 
 
 def commands(page: Page) -> None:

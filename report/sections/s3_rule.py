@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rstdp import figures
+from rstdp.show import figures
 
 from ..lab.page import Page
 from ..lab.results import load

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rstdp.figures import BLUE, GREY, ORANGE, WIDTH
+from rstdp.show.figures import BLUE, GREY, ORANGE, WIDTH
 
 from ..lab.page import Page
 from ..lab.results import read_table, stale
@@ -58,7 +58,7 @@ def validation(page: Page) -> None:
         f"simulated one {seen.events_simulated.mean():,.0f}. "
         f"Over all {len(pairs):,} pairs the maps correlate by {pairs.correlation.mean():.3f}. Counts by saccade and "
         f"polarity differ in their distributions by {distance.min():.3f} to {distance.max():.3f} "
-        f"(Kolmogorov-Smirnov).{stale(facts)}")
+        f"(Kolmogorov-Smirnov).{stale('nmnist-simulator', facts)}")
     worst = counts.assign(gap=counts.simulated / counts.real - 1).sort_values("gap", key=abs).iloc[-1]
     begin = rate[rate.ms < 7.5].iloc[0]
     page.show(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rstdp.figures import COLOURS, WIDTH
+from rstdp.show.figures import COLOURS, WIDTH
 
 from ..lab.figures import legend_below
 from ..lab.page import Page
@@ -23,7 +23,8 @@ def stages(page: Page) -> None:
         slow, fast = measured.loc[measured.ratio.idxmin()], measured.loc[measured.ratio.idxmax()]
         page.say(f"Against SpykeTorch, ours takes between one {slow.ratio:,.0f}th ({slow.stage}) and one "
                  f"{fast.ratio:,.0f}th ({fast.stage}) of the time. Measured on {rows.machine.iloc[0]}, "
-                 f"{rows.threads.iloc[0]} thread, data set {facts.get('dataset', 'unknown')}.{stale(facts)}")
+                 f"{rows.threads.iloc[0]} thread, data set {facts.get('dataset', 'unknown')}."
+                 + stale("benchmark", facts))
     page.table([(row.stage, f"{row.ours_ms:.3f}",
                  *("—" if pd.isna(value) else f"{value:,.1f}" for value in (row.spyketorch_ms, row.ratio)))
                 for row in rows.itertuples()], ["stage", "ours (ms an image)", "SpykeTorch (ms)", "times faster"])
