@@ -117,16 +117,11 @@ def configure(changes: dict) -> tuple[Config, str]:
     known = registry.all_passes()
     if rules and rules not in known:
         raise ValueError(f"unknown passes {rules!r}; known are {', '.join(sorted(known))}")
-    if not rules:  # results that were recorded before variants named their passes: whose parameters are these?
-        rules = next((name for name, kind in known.items() if changes.keys() & own_parameters(kind.config)), "")
+    if not rules:  # as in results that were recorded before variants named their passes
+        rules = next((name for name, each in known.items() if changes.keys() & set(each.parameters)), "")
     if rules:
-        config = known[rules].config.of(config)
+        config = known[rules].kind.config.of(config)
     return config.replace(changes), rules
-
-
-def own_parameters(kind: type[Config]) -> set[str]:
-    """The parameters that a study's class of configurations adds to the model's."""
-    return {one.name for one in dataclasses.fields(kind)} - {one.name for one in dataclasses.fields(Config)}
 
 
 def needs(facts: dict, variant: str) -> tuple[str, ...]:
@@ -194,7 +189,7 @@ def _train(experiment: Experiment, runs: list[tuple[str, int]], work: Path, quie
 
 def _passes(experiment: Experiment, variant: str) -> Passes:
     """How a variant learns: by the model's own rules, or by a study's."""
-    return registry.all_passes()[experiment.passes[variant]]() if variant in experiment.passes else Passes()
+    return registry.all_passes()[experiment.passes[variant]].kind() if variant in experiment.passes else Passes()
 
 
 def _sessions(folder: Path) -> list[dict]:

@@ -11,7 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from rstdp.learning import Passes
 
@@ -40,8 +40,15 @@ class Fingerprint:
     first: str  #: what counts for results that were recorded before there were such fingerprints
 
 
+class PassesByName(NamedTuple):
+    """Rules of learning that a study adds."""
+
+    kind: type[Passes]
+    parameters: tuple[str, ...]  #: of a variant, by which it asks for them
+
+
 _results: dict[str, Result] = {}
-_passes: dict[str, type[Passes]] = {}
+_passes: dict[str, PassesByName] = {}
 _fingerprints: dict[str, Fingerprint] = {}
 
 
@@ -53,10 +60,13 @@ def result(name: str, about: str, needs: Sequence[str], **options):
     return register
 
 
-def passes(name: str):
-    """Decorator of a class of `rstdp.learning.Passes` that a variant may name; needs a fingerprint of that name."""
+def passes(name: str, *parameters: str):
+    """Decorator of a class of `rstdp.learning.Passes` that a variant may name; needs a fingerprint of that name.
+
+    parameters: those of a variant that no other passes know, so that one that changes them asks for these passes.
+    """
     def register(cls):
-        _passes[name] = cls
+        _passes[name] = PassesByName(cls, parameters)
         return cls
     return register
 
@@ -87,8 +97,8 @@ def results() -> dict[str, Result]:
     return {name: one for name, one in all_results().items() if one.recorded}
 
 
-def all_passes() -> dict[str, type[Passes]]:
-    """The classes of passes by name."""
+def all_passes() -> dict[str, PassesByName]:
+    """Rules of learning by name."""
     discover()
     return _passes
 

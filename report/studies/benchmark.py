@@ -140,7 +140,7 @@ def scaling(data: Dataset) -> list[tuple]:
     return found
 
 
-@fingerprint("benchmark", first="")
+@fingerprint("benchmark", first="ac62a8b01f30")
 def probe() -> Iterator:
     """What every stage gives on a few images, and the table of made-up times."""
     network = Network(SPYKETORCH.replace({"s1.maps": 6, "s2.maps": 8, "s3.maps": 20, "s2.threshold": 4}))
@@ -148,10 +148,10 @@ def probe() -> Iterator:
     images = torch.from_numpy(np.kron(random.integers(0, 256, (6, 7, 7)), np.ones((4, 4))).astype(np.uint8))
     stages = Stages(network, images, torch.arange(6)).all()
     for stage, function in stages.items():
-        function()
         yield stage
+        yield function()
     yield network.winners(Stages(network, images, torch.arange(6), widened(network, "s2", 1)).c2)
-    made_up = {stage: ([float(i), i + 0.5, i + 7.0], [10.0 * i] if i % 2 else []) for i, stage in enumerate(stages, 1)}
+    made_up = {stage: ([float(i), i + 0.5, i + 7.0], [10.0 * i] if i > 3 else []) for i, stage in enumerate(stages, 1)}
     yield from rows(made_up, "")
     yield REPEATS, OURS_MORE
 

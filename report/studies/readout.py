@@ -31,9 +31,9 @@ CLASSIFIERS = {
 }
 
 
-def features(data: Dataset, seed: int, config: Config = SPYKETORCH) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+def features(data: Dataset, seed: int, config: Config = SPYKETORCH, quiet: bool = False) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """(name, training, test) of each kind of input, float32 (N, inputs)."""
-    trainer, bins = Trainer(config, data, seed), config.bins
+    trainer, bins = Trainer(config, data, seed, quiet=quiet), config.bins
     if seed == 0:  # these do not depend on the seed
         images = data.train_images, data.test_images
         yield "pixels", *(each.flatten(1).numpy() / np.float32(255) for each in images)
@@ -55,11 +55,11 @@ def fitted(make, strengths, x: np.ndarray, y: np.ndarray, held_out: int) -> tupl
     return best
 
 
-def rows(data: Dataset, seed: int, held_out: int, config: Config = SPYKETORCH) -> list[dict]:
+def rows(data: Dataset, seed: int, held_out: int, config: Config = SPYKETORCH, quiet: bool = False) -> list[dict]:
     """Rows of COLUMNS for one seed of the first weights."""
     found, y, target = [], data.train_labels.numpy(), data.test_labels.numpy()
-    for name, train, test in features(data, seed, config):
-        for classifier, (make, strengths) in tqdm(CLASSIFIERS.items(), desc=f"seed {seed}, {name}"):
+    for name, train, test in features(data, seed, config, quiet):
+        for classifier, (make, strengths) in tqdm(CLASSIFIERS.items(), desc=f"seed {seed}, {name}", disable=quiet):
             started = time.perf_counter()
             best, strength, validated = fitted(make, strengths, train, y, held_out)
             found.append(dict(zip(COLUMNS, (
@@ -68,7 +68,7 @@ def rows(data: Dataset, seed: int, held_out: int, config: Config = SPYKETORCH) -
     return found
 
 
-@fingerprint("readout", first="")
+@fingerprint("readout", first="5d72ec2ccdfe")
 def probe() -> Iterator:
     """All features and classifiers on a few images of bars."""
     random = np.random.default_rng(0)
@@ -79,7 +79,7 @@ def probe() -> Iterator:
     data = Dataset("probe", images[:40], torch.from_numpy(labels[:40]), images[40:], torch.from_numpy(labels[40:]))
     config = SPYKETORCH.replace({"s1.maps": 6, "s2.maps": 8, "s3.maps": 20, "s2.threshold": 4, "s1.epochs": 1,
                                  "s2.epochs": 1})
-    for row in rows(data, 0, 10, config):
+    for row in rows(data, 0, 10, config, quiet=True):
         yield [round(value, 3) if isinstance(value, float) else value for name, value in row.items()
                if name != "seconds"]
 

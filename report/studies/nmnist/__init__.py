@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -25,7 +26,7 @@ def bars(count: int) -> np.ndarray:
     return images
 
 
-@fingerprint("events", first="")
+@fingerprint("events", first="77e74b9c5320")
 def probe() -> Iterator:
     """Simulated recordings of three images in every encoding.
 
@@ -38,11 +39,14 @@ def probe() -> Iterator:
     for name, (encode, reads) in sorted(ENCODERS.items()):
         if reads == "recordings" and name in BUILT_IN:
             times = encode(recordings)
-            yield name, tuple(times.shape), times if name.startswith("first") else times < BINS
+            yield name
+            yield tuple(times.shape)
+            yield times if name.startswith("first") else times < BINS
     for stabilise in (False, True):
         counts = encodings.event_counts(recordings, stabilise, by_saccade=True)
         yield from (counts, torch.round(encodings.smoothed(counts), decimals=3))
-    yield simulator.Sensor(), simulator.simulate(bars(1), sensor=simulator.Sensor(wander=0.5)).counts
+    yield dataclasses.astuple(simulator.Sensor())
+    yield simulator.simulate(bars(1), sensor=simulator.Sensor(wander=0.5)).counts
     yield encodings.DEFAULT, FITTED, REAL, PART, nmnist.SIZE, nmnist.SACCADE
 
 

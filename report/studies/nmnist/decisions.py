@@ -37,7 +37,7 @@ def decisions(networks: list[Network], parts: Parts) -> pd.DataFrame:
     return pd.concat(found).sort_values(["seed", "part", "number"])
 
 
-@fingerprint("nmnist-decisions", first="")
+@fingerprint("nmnist-decisions", first="6bdd4bcb61d9")
 def probe() -> Iterator:
     """Untrained networks on made-up spike times, whose numbers lie around the bounds."""
     config = SPYKETORCH.replace({"s1.maps": 6, "s2.maps": 8, "s3.maps": 20, "s2.threshold": 4})

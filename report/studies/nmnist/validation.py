@@ -81,13 +81,14 @@ def compare(real: Recordings, images: np.ndarray) -> dict[str, pd.DataFrame]:
     return {"pairs": pairs, "counts": counts, "pixels": pixels, "rate": rate}
 
 
-@fingerprint("nmnist-simulator", first="")
+@fingerprint("nmnist-simulator", first="8f9da9580274")
 def probe() -> Iterator:
     """The tables for recordings that a louder sensor made; rounded, because sums differ in their last bits."""
     images = bars(6)
     made = simulate(images, labels=np.arange(6), sensor=Sensor(theta_on=0.25, noise=2.0), first=FITTED - 2, seed=5)
     for name, table in compare(made, images).items():
-        yield name, table.to_csv(index=False, float_format="%.3g")
+        yield name
+        yield table.to_csv(index=False, float_format="%.3g")
 
 
 @result("nmnist-simulator", "simulated beside real N-MNIST recordings of the same images; half a minute",

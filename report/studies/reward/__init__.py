@@ -31,19 +31,19 @@ def short_run(passes: Passes, **changes) -> Iterator:
     yield from ([row[:-1] for row in trainer.progress.rows])
 
 
-@fingerprint("s2-reward", first="")
+@fingerprint("s2-reward", first="ac88b95baca1")
 def s2_reward() -> Iterator:
     """S2 learns from reward together with S3."""
     yield from short_run(S2RewardPasses(), s2_reward=5)
 
 
-@fingerprint("first-spike", first="")
+@fingerprint("first-spike", first="6452e29b08e7")
 def first_spike() -> Iterator:
     """S3 has a threshold that some images reach."""
     yield from short_run(FirstSpikePasses(), **{"s3.threshold": 20})
 
 
-@fingerprint("s3-stdp", first="")
+@fingerprint("s3-stdp", first="42f84e610980")
 def s3_stdp() -> Iterator:
     """S3 learns without reward."""
     yield from short_run(S3StdpPasses(), s3_rule="stdp")

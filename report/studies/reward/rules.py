@@ -7,6 +7,7 @@ its maps are labelled afterwards. The first two are variants that the paper trie
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -46,6 +47,8 @@ class S2RewardConfig(Config):
 def both_learner(network: Network) -> Learner:
     """As `learning.rstdp_learner`, for spike times of C1: S2 and S3 both learn by R-STDP."""
     two = network.config.s2
+    if math.isfinite(network.config.s3.threshold):
+        raise ValueError("with reward in S2 the highest potential of S3 decides: s3.threshold must be infinite")
     s2, s3 = (network.weights[name].numpy() for name in ("s2", "s3"))
     fast2, fast3 = maps_last(s2), maps_last(s3)
     below = Below(Search.of(two, network.config.bins), two.pool, two.stride, two.ceil, network.config.s2_reward,
@@ -58,7 +61,7 @@ def both_learner(network: Network) -> Learner:
     return learn
 
 
-@registry.passes("s2-reward")
+@registry.passes("s2-reward", "s2_reward")
 class S2RewardPasses(Passes):
     """S2 goes on learning with S3, from the same signal."""
 
@@ -77,6 +80,8 @@ class S2RewardPasses(Passes):
 def first_spike_learner(network: Network, learns: bool = True) -> Learner:
     """As `learning.rstdp_learner`, behind the threshold of S3; or, if it does not learn, what finds its winners."""
     three = network.config.s3
+    if math.isinf(three.threshold):
+        raise ValueError("where the first spike decides, s3.threshold must be finite")
     weight = network.weights["s3"].numpy()
     fast, search = maps_last(weight), Search(float(three.threshold), three.padding, network.config.bins, 1, 0, False)
 
@@ -88,7 +93,7 @@ def first_spike_learner(network: Network, learns: bool = True) -> Learner:
     return learn
 
 
-@registry.passes("first-spike")
+@registry.passes("first-spike", "s3.threshold")
 class FirstSpikePasses(Passes):
     """The first neuron of S3 to reach its threshold decides, of equals that of the highest potential."""
 
@@ -122,7 +127,7 @@ def label_maps(network: Network, winners: Tensor, labels: Tensor) -> None:
     network.decision_map = torch.where(votes.any(1), votes.argmax(1), SILENT)
 
 
-@registry.passes("s3-stdp")
+@registry.passes("s3-stdp", "s3_rule")
 class S3StdpPasses(Passes):
     """Every winner of S3 learns as if rewarded, with phi_r = 1; after each pass the maps are labelled."""
 

@@ -153,7 +153,7 @@ def classes_of(network: Network, winners: Tensor, c2: Tensor) -> Tensor:
     return torch.where(winners[:, 0] >= 0, table[winners[:, 0], winners[:, 1]], SILENT)
 
 
-@registry.passes("student")
+@registry.passes("student", "decision", "competition", "update_every", "silent_is_miss")
 class StudentPasses(Passes):
     """Passes by the rules that a `StudentConfig` switches on."""
 
