@@ -120,7 +120,7 @@ def test_a_part_that_fails_says_so_in_its_place_and_the_rest_goes_on(tmp_path, c
 
 
 def test_a_claim_is_one_file(tmp_path, monkeypatch):
-    """Each claim's file taken away in turn: its row is gone, the others and their parts are there."""
+    """Each claim's file taken away in turn: its row is gone, the others and their parts are there. One more: a row."""
     folder = tmp_path / "claims"
     shutil.copytree(REPORT / "claims", folder, ignore=shutil.ignore_patterns("*.pyc"))
     monkeypatch.setattr(claims, "__path__", [str(folder)])
@@ -141,3 +141,11 @@ def test_a_claim_is_one_file(tmp_path, monkeypatch):
         gone += lacking
         file.write_text(text)
     assert sorted(gone) == every
+    text = (folder / "handmade.py").read_text().replace('"4. Handmade problem', '"8. Another problem')
+    (folder / "another.py").write_text(text)
+    assert len(labels()) == len(every) + 1 and labels()[-1].startswith("8. Another problem")
+
+
+def test_the_notebook_shows_the_section_of_every_claim():
+    code = "\n".join(cell.source for cell in nbformat.read(NOTEBOOK, 4).cells if cell.cell_type == "code")
+    assert {claim.section for claim in claims.every()} == set(re.findall(r'claims\.parts\("([^"]*)"\)', code))

@@ -27,7 +27,7 @@ class Claim:
     label: str  #: number and words
     theirs: Callable[[], tuple[str, str, str]]  #: what the paper, SpykeTorch and the student replication have
     ours: Callable[[Sequence[Path]], tuple[object, str]]  #: what we have by the recorded results, and the verdict
-    section: str  #: of the page, where `parts` stand
+    section: str  #: of the page, where `parts` stand: one that the notebook lists
     parts: tuple[Part, ...]  #: text and figures
     figure: str  #: anchor of the figure that shows it
 
