@@ -1,28 +1,19 @@
-"""The report: presets and their mistakes, and that its numbers come from result files."""
+"""The report's driver: presets and their mistakes, a page that asks for nothing, and results made from scratch."""
 
-import importlib.util
+import os
 import re
+import subprocess
 import sys
-from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pandas as pd
 import pytest
 
-from rstdp import experiments
-
-REPORT = Path(__file__).parent.parent / "report"
-
-
-def script(name):
-    """A module of report/, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, REPORT / f"{name}.py")
-    sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-build = script("build")
+from report import REPORT, ROOT, build
+from report.__main__ import main
+from report.lab import experiments
+from report.lab.registry import Result
 
 
 @pytest.mark.parametrize("arguments, message", [
@@ -30,7 +21,7 @@ build = script("build")
     (["--set", "sed=3"], "unknown parameter 'sed': no chapter has it; known are"),
     (["--set", "seed"], "NAME=VALUE")])
 def test_mistakes_are_named_before_anything_runs(arguments, message, capsys):
-    assert build.main(arguments) == 2
+    assert main(["build", *arguments]) == 2
     assert message in capsys.readouterr().err
 
 
@@ -62,24 +53,37 @@ def tiny(tmp_path_factory):
     return experiments.load(str(file))
 
 
-@pytest.fixture(scope="module")
-def results(tiny, tmp_path_factory):
-    """Its results, whose numbers the report must show."""
-    folder = tmp_path_factory.mktemp("report")
-    experiments.run(tiny, folder / "results" / "tiny", folder / "work", jobs=1, quiet=True)
-    return folder / "results"
-
-
 def test_from_scratch_computes_what_the_data_allow_and_names_what_it_leaves_out(tiny, tmp_path, monkeypatch, capsys):
+    called = []
     monkeypatch.setattr(build.experiments, "load", lambda name: tiny)
-    monkeypatch.setattr(build.datasets, "at_hand", lambda name: not name.startswith("nmnist"))
-    monkeypatch.setattr(build, "REPORT", tmp_path)
-    (tmp_path / "script.py").write_text(
-        "import pathlib, sys\nout = pathlib.Path(sys.argv[sys.argv.index('--out') + 1])\nout.mkdir()\n"
-        "(out / 'found.txt').write_text(str(pathlib.Path(sys.argv[1]).exists()))")
-    monkeypatch.setattr(build, "SCRIPTS", {"made": ["script.py", "report/results/tiny/accuracy.csv"],
-                                           "nmnist-made": ["script.py"]})
+    monkeypatch.setattr(build.data, "at_hand", lambda name: not name.startswith("nmnist"))
+    monkeypatch.setattr(build.registry, "results", lambda: {
+        name: Result(name, "", print, needs) for name, needs in (("made", ("core",)), ("seen", ("core", "events")))})
+    monkeypatch.setattr(build, "subprocess", SimpleNamespace(run=lambda command, check: called.append(command)))
     folder = build.recompute(["tiny"], tmp_path / "output", jobs=1)
     assert len(pd.read_csv(folder / "tiny" / "accuracy.csv")) == 4
-    assert (folder / "made" / "found.txt").read_text() == "True" and not (folder / "nmnist-made").exists()
-    assert "nmnist-made: left out" in capsys.readouterr().out
+    assert "seen: left out" in capsys.readouterr().out
+    assert called == [[sys.executable, "-m", "report", "run", "made", "--root", str(tmp_path / "output"),
+                       "--jobs", "1"]]
+
+
+def test_a_study_looks_for_what_it_builds_on_under_the_same_root(tmp_path, capsys):
+    assert main(["run", "nmnist-decisions", "--root", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert str(tmp_path / "work" / "nmnist") in error and "make some with `python -m report run nmnist`" in error
+
+
+def test_the_command_works_from_any_folder(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    found = subprocess.run([sys.executable, "-m", "report", "run", "handmade", "--out", str(tmp_path / "out"),
+                            "--seeds", "1"], capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert (found.returncode, found.stderr) == (2, "error: handmade takes no --seeds\n")
+
+
+def test_commands_that_are_printed_are_known():
+    """"Make it with ..." in code and notebooks names something that there is."""
+    files = [*REPORT.rglob("*.py"), *REPORT.glob("*.ipynb"), *(ROOT / "book").glob("*.ipynb"), *ROOT.glob("*.md")]
+    named = {name for file in files for name in re.findall(r"python -m report run ([a-z][\w-]*)", file.read_text())}
+    assert named and named <= {*experiments.names(), *build.registry.all_results()}
+    for file in files:
+        assert "python -m rstdp experiment" not in file.read_text(), file

@@ -31,7 +31,8 @@ CLASSIFIERS = {
 }
 
 
-def features(data: Dataset, seed: int, config: Config = SPYKETORCH, quiet: bool = False) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+def features(data: Dataset, seed: int, config: Config = SPYKETORCH,
+             quiet: bool = False) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """(name, training, test) of each kind of input, float32 (N, inputs)."""
     trainer, bins = Trainer(config, data, seed, quiet=quiet), config.bins
     if seed == 0:  # these do not depend on the seed
