@@ -16,7 +16,7 @@ from torch import Tensor
 from rstdp import learning
 from rstdp.competition import SILENT
 from rstdp.config import Config
-from rstdp.fast import RULES
+from rstdp.fast import RULES, s3
 from rstdp.fast.conv import maps_last
 from rstdp.fast.stdp import Search
 from rstdp.learning import Learner, Passes
@@ -24,13 +24,13 @@ from rstdp.network import Network
 from rstdp.plasticity import reward_rates
 
 from ...lab import registry
-from .kernels import Above, Below, show_both, show_first_spike
+from .kernels import Three, Two, show_both, show_first_spike
 
 
-def above(network: Network, phi: tuple[float, float]) -> Above:
+def last_layer(network: Network) -> Three:
     """What the kernels need of S3."""
-    config = network.config
-    return Above(config.s3.padding, config.bins, reward_rates(config, *phi), network.bounds("s3"),
+    config, weight = network.config, network.weights["s3"].numpy()
+    return Three(weight, maps_last(weight), s3.Search(config.s3.padding, config.bins, config.low, config.high),
                  RULES[network.rule("s3")])
 
 
@@ -49,14 +49,13 @@ def both_learner(network: Network) -> Learner:
     two = network.config.s2
     if math.isfinite(network.config.s3.threshold):
         raise ValueError("with reward in S2 the highest potential of S3 decides: s3.threshold must be infinite")
-    s2, s3 = (network.weights[name].numpy() for name in ("s2", "s3"))
-    fast2, fast3 = maps_last(s2), maps_last(s3)
-    below = Below(Search.of(two, network.config.bins), two.pool, two.stride, two.ceil, network.config.s2_reward,
-                  RULES[network.rule("s2")])
+    weight, three = network.weights["s2"].numpy(), last_layer(network)
+    below = Two(weight, maps_last(weight), Search.of(two, network.config.bins), two.pool, two.stride, two.ceil,
+                network.config.s2_reward, RULES[network.rule("s2")])
 
     def learn(c1: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
-        return torch.from_numpy(show_both(c1.contiguous().numpy(), labels.numpy(), network.decision_map.numpy(), s2,
-                                          fast2, below, s3, fast3, above(network, phi)))
+        return torch.from_numpy(show_both(c1.contiguous().numpy(), labels.numpy(), network.decision_map.numpy(), below,
+                                          three, reward_rates(network.config, *phi)))
 
     return learn
 
@@ -82,13 +81,12 @@ def first_spike_learner(network: Network, learns: bool = True) -> Learner:
     three = network.config.s3
     if math.isinf(three.threshold):
         raise ValueError("where the first spike decides, s3.threshold must be finite")
-    weight = network.weights["s3"].numpy()
-    fast, search = maps_last(weight), Search(float(three.threshold), three.padding, network.config.bins, 1, 0, False)
+    search, last = Search(float(three.threshold), three.padding, network.config.bins, 1, 0, False), last_layer(network)
 
     def learn(c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
         return torch.from_numpy(show_first_spike(c2.contiguous().numpy(), labels.numpy() if learns else None,
-                                                 network.decision_map.numpy(), weight, fast, search,
-                                                 above(network, phi)))
+                                                 network.decision_map.numpy(), search, last,
+                                                 reward_rates(network.config, *phi)))
 
     return learn
 

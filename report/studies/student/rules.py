@@ -17,7 +17,7 @@ from torch import Tensor
 from rstdp import learning
 from rstdp.competition import SILENT
 from rstdp.config import Config
-from rstdp.fast import RULES, conv, stdp
+from rstdp.fast import RULES, conv, s3, stdp
 from rstdp.fast.conv import jit
 from rstdp.fast.stdp import Search
 from rstdp.learning import Learner, OnImages, Passes
@@ -110,29 +110,29 @@ def learn_stdp(network: Network, name: str, times: Tensor, rate: DoublingRate,
 
 
 @jit
-def _learn_s3(times, winners, right, weight, rates, soft, bounds, pad, bins):
+def _learn_s3(times, winners, right, weight, rates, soft, search):
     """The winners (N, 2) of all images (N, C, H, W) learn from unchanged weights; then the sum is applied."""
-    width = times.shape[3] + 2 * pad - weight.shape[3] + 1
+    width = times.shape[3] + 2 * search.pad - weight.shape[3] + 1
     change = np.zeros_like(weight)
     for i in range(len(times)):
         f = winners[i, 0]
         if f >= 0:
             row, column = divmod(winners[i, 1], width)
-            pre = stdp.in_time(times[i], row, column, bins - 1, pad, weight[f].shape)
+            pre = stdp.in_time(times[i], row, column, search.bins - 1, search.pad, weight[f].shape)
             _add(change[f], weight[f], pre, rates[0] if right[i] else rates[1], soft)
     for f in range(len(weight)):
-        weight[f] = np.minimum(np.maximum(weight[f] + change[f], np.float32(bounds[0])), np.float32(bounds[1]))
+        weight[f] = np.minimum(np.maximum(weight[f] + change[f], np.float32(search.low)), np.float32(search.high))
 
 
 def learn_rstdp(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
     """As `learning.learn_rstdp`, with the changes of `update_every` images summed; returns winners (N, 2)."""
     config, found = network.config, []
+    search = s3.Search(config.s3.padding, config.bins, config.low, config.high)
     for part, target in zip(c2.split(config.update_every), labels.split(config.update_every)):
         winners = network.winners(part)
         right = classes_of(network, winners, part) == target
         _learn_s3(part.contiguous().numpy(), winners.numpy(), right.numpy(), network.weights["s3"].numpy(),
-                  reward_rates(config, *phi), RULES[network.rule("s3")], network.bounds("s3"), config.s3.padding,
-                  config.bins)
+                  reward_rates(config, *phi), RULES[network.rule("s3")], search)
         found.append(winners)
     return torch.cat(found)
 
