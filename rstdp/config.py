@@ -71,6 +71,10 @@ class Config:
     batch: Count = 1000  #: N, images over which phi_r and phi_p are counted
 
     @classmethod
+    def of(cls: type[C], config: Config) -> C:  #: as an object of this class, its own parameters at their defaults
+        return cls.from_dict(config.to_dict())
+
+    @classmethod
     def from_dict(cls: type[C], values: dict[str, Any]) -> C:
         """The inverse of `to_dict`, also of another class: what is not there has its default, what this class does not
         know is left out; the fingerprint tells whether that mattered. Raises KeyError, TypeError or ValueError."""
