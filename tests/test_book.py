@@ -232,6 +232,8 @@ def test_files_and_names_of_the_code_in_the_text_exist(entry):
     for name in in_backticks(entry):
         if re.fullmatch(r"(rstdp|report|book|tests)(/[\w.-]+)+", name):
             assert (ROOT / name).exists(), f"no file {name}"
+        elif name.endswith(".py"):
+            assert [*(ROOT / "rstdp").rglob(name)], f"no file {name} in rstdp"
         elif (dotted := re.match(r"\w+(\.\w+)+", name)) and dotted[0].partition(".")[0] in modules:
             assert exists(dotted[0]), f"no name {name}"
 
