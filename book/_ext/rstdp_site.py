@@ -228,6 +228,7 @@ def setup(app) -> dict:
     app.connect("config-inited", without_thebe)
     app.connect("doctree-resolved", readable_times)
     app.connect("html-page-context", accessible)
+    app.add_directive("chapters", Chapters)
     app.add_directive("citation", Citation)
     app.add_directive("versions", Versions)
     app.add_directive("beside", Beside)
