@@ -36,7 +36,7 @@ $(VENV)/.ready: requirements.txt
 	touch $@
 
 report: $(VENV)/.ready
-	$(BIN)/python report/build.py --preset $(PRESET) $(ARGS)
+	$(BIN)/python -m report build --preset $(PRESET) $(ARGS)
 
 book: $(VENV)/.ready
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -56,7 +56,7 @@ pdf: browser book
 
 site: export BOOK_SITE := yes
 site: pdf
-	$(BIN)/python report/build.py --preset full
+	$(BIN)/python -m report build --preset full
 	cp _build/book.pdf report/replication-report.html _build/html/
 
 site-check: browser book
@@ -74,7 +74,7 @@ colab-check:
 	$(PYTHON) tests/colab_check.py $(ARGS)
 
 benchmark: $(VENV)/.ready
-	OMP_NUM_THREADS=1 $(BIN)/python report/benchmark.py --dataset $(DATASET)
+	OMP_NUM_THREADS=1 $(BIN)/python -m report run benchmark --dataset $(DATASET)
 
 clean:
 	rm -rf $(VENV) _build report/output report/replication-report.html .pytest_cache .hypothesis .ruff_cache .mypy_cache

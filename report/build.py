@@ -1,6 +1,6 @@
 """Make the replication report: train what the preset names, run the chapters and the report notebook, write HTML.
 
-    python report/build.py --preset quick --set seed=3
+    python -m report build --preset quick --set seed=3
 
 A preset with `rerun_chapters = false` writes the report from recorded results; with the environment variable
 FROM_SCRATCH=1 it computes all of them anew first, into report/output/<preset>/results. Everything lands in
@@ -10,7 +10,6 @@ finished runs and finished chapters are kept until code, data or parameters chan
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -21,20 +20,18 @@ import time
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "report"), str(ROOT)]
-
 import nbformat
 import papermill
 from joblib import Parallel, delayed
 from nbconvert import HTMLExporter
-from scripts import SCRIPTS
 from tqdm import tqdm
 
-from rstdp import datasets, experiments, provenance
-from rstdp.datasets import DataError
+from rstdp import data
 
-REPORT, BOOK = ROOT / "report", ROOT / "book"
+from . import REPORT, RESULTS, ROOT
+from .lab import experiments, provenance, registry
+
+BOOK = ROOT / "book"
 KEYS = {"description", "experiments", "chapters", "rerun_chapters"}
 HEAD = """<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
@@ -125,17 +122,18 @@ def recompute(names: list[str], output: Path, jobs: int) -> Path:
     results = output / "results"
     for name in names:
         chosen = experiments.load(name)
-        if not datasets.at_hand(chosen.dataset):
+        if not data.at_hand(chosen.dataset):
             print(f"from scratch, {name}: left out, because {chosen.dataset} is not here", flush=True)
             continue
         print(f"from scratch, {name}: {len(chosen.runs())} runs", flush=True)
         experiments.run(chosen, results / name, output / "work" / name, jobs, again=True)
-    for name, (script, *arguments) in SCRIPTS.items():
-        if name.startswith("nmnist") and not datasets.at_hand("nmnist-transfer"):
+    for name, result in registry.results().items():
+        if "events" in result.needs and not data.at_hand("nmnist-transfer"):
             print(f"from scratch, {name}: left out, because the recordings of N-MNIST are not here", flush=True)
             continue
-        own = [argument.replace("report/", f"{output}/") for argument in arguments]  # not what is recorded
-        subprocess.run([sys.executable, str(REPORT / script), *own, "--out", str(results / name)], check=True)
+        print(f"from scratch, {name}", flush=True)
+        subprocess.run([sys.executable, "-m", "report", "run", name, "--root", str(output), "--jobs", str(jobs)],
+                       check=True)
     return results
 
 
@@ -170,9 +168,11 @@ def build(preset_name: str, changes: list[str], jobs: int) -> Path:
     preset = load_preset(preset_name, changes)
     output, started = REPORT / "output" / preset_name, time.perf_counter()
     output.mkdir(parents=True, exist_ok=True)
-    recorded = [REPORT / "results"]
+    recorded = [RESULTS]
+    # processes that are begun from here, kernels too, find both packages from any folder
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     if not preset.get("rerun_chapters", True):
-        datasets.load(preset["chapters"].get("dataset", "digits"))  # downloads it where it is missing
+        data.load(preset["chapters"].get("dataset", "digits"))  # downloads it where it is missing
         if os.environ.get("FROM_SCRATCH") == "1":
             recorded.insert(0, recompute(recorded_experiments(), output, jobs))
     for name in preset["experiments"]:
@@ -194,26 +194,11 @@ def build(preset_name: str, changes: list[str], jobs: int) -> Path:
     return target
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", default="quick", help="a file in report/presets (default: quick)")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes",
-                        help="change a parameter of the chapters; may be repeated")
-    parser.add_argument("--jobs", type=int, default=-1, help="processes at a time (default: one a core)")
-    options = parser.parse_args(arguments)
+def main(preset: str, changes: list[str], jobs: int) -> int:
+    """`build`; a notebook that fails ends in one line and exit code 1."""
     try:
-        build(options.preset, options.changes, options.jobs)
-    except (ValueError, DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        build(preset, changes, jobs)
     except papermill.PapermillExecutionError as error:
         print(f"error: a notebook stopped in cell {error.exec_count}: {error.ename}: {error.evalue}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on where it stopped", file=sys.stderr)
-        return 130
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

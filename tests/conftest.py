@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from rstdp import agreement, datasets
+from report.studies.verify import agreement
+from rstdp import data
 from rstdp.training import Trainer
 
 GOLDEN = Path(__file__).parent / "golden_spyketorch_digits.npz"
@@ -27,14 +28,14 @@ def small():
 
 @pytest.fixture(scope="session")
 def digits():
-    return datasets.load("digits")
+    return data.load("digits")
 
 
 @pytest.fixture(scope="session")
 def mnist():
     if not (Path(os.environ.get("RSTDP_DATA", "/nowhere")) / "MNIST" / "raw").is_dir():
         pytest.skip("MNIST: RSTDP_DATA does not point to a folder with MNIST/raw")
-    return datasets.load("mnist")
+    return data.load("mnist")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Reward in S2 too, and decisions by first spike: both paths against each other, and by hand."""
+"""Reward in S2 too, decisions by first spike, S3 without reward: against the readable rules, and by hand."""
 
 import dataclasses
 
@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from rstdp import batched, kernels_reward, layers, learning, plasticity
+from report.studies.reward import kernels, rules
+from report.studies.reward.rules import FirstSpikePasses, S2RewardConfig, S2RewardPasses, S3StdpConfig, S3StdpPasses
+from rstdp import competition, fast, layers, learning, plasticity
 from rstdp.config import SPYKETORCH
+from rstdp.fast import batched
 from rstdp.network import SILENT, Network
 from rstdp.training import Trainer
 
 BINS = 15
 SMALL = SPYKETORCH.replace({"s1.maps": 6, "s2.maps": 12, "s3.maps": 20, "s2.threshold": 3, "s2.winners": 3,
                             "batch": 20})
+REWARDED = S2RewardConfig.of(SMALL)
 
 
 @pytest.fixture()
@@ -29,9 +33,9 @@ def labels():
 
 
 def test_defaults_leave_the_fingerprints_of_recorded_runs():
-    assert SPYKETORCH.digest() == SPYKETORCH.replace({"s2_reward": 0}).digest() != SPYKETORCH.replace(
-        {"s2_reward": 1}).digest()
-    assert "s2_reward" in SPYKETORCH.to_dict()
+    for kind in (S2RewardConfig, S3StdpConfig):
+        assert kind.of(SPYKETORCH).digest() == SPYKETORCH.digest()
+    assert S2RewardConfig.of(SPYKETORCH).replace({"s2_reward": 1}).digest() != SPYKETORCH.digest()
 
 
 # --- first spike ---
@@ -42,16 +46,35 @@ def c2(c1):
     return Network(SMALL).pooled("s2", c1)
 
 
-def test_first_spikes_on_both_paths_with_and_without_learning(c2, labels):
+def slow_first_spikes(network, c2, labels, phi):
+    """The readable rule: step through time, the first neuron to fire learns. Winning maps (N,)."""
+    layer, bins, found = network.config.s3, network.config.bins, []
+    for image, label in zip(c2, labels):
+        times, potentials = layers.step_through(image[None], network.weights["s3"], layer.threshold, layer.padding,
+                                                bins)
+        at_spike = competition.potential_at_spike(potentials[:, 0], times[0])
+        best = competition.k_winners(times[0], at_spike, 1, 0, bins)
+        found.append(best[0].feature if best else SILENT)
+        if best and phi:
+            reward, punishment = plasticity.reward_rates(network.config, *phi)
+            rates = reward if network.decision_map[best[0].feature] == label else punishment
+            pre = plasticity.receptive_field(image, best[0].row, best[0].column, layer.window, layer.padding, bins)
+            plasticity.learn(plasticity.additive, network.weights["s3"][best[0].feature], pre, best[0].time, rates,
+                             network.bounds("s3"))
+    return torch.tensor(found)
+
+
+def test_first_spikes_with_and_without_learning(c2, labels):
     config = SMALL.replace({"s3.threshold": 40})
     c2[3] = BINS  # silent
-    fast, slow = Network(config, 5), Network(config, 5)
-    assert torch.equal(fast.winners(c2)[:, 0], slow.winners(c2, "reference")[:, 0])
-    found = [learning.learn_rstdp(network, c2, labels, (0.7, 0.3), path) for network, path in
-             ((fast, "fast"), (slow, "reference"))]
-    assert torch.equal(found[0][:, 0], found[1][:, 0]) and found[0][3, 0] == SILENT
-    assert len(set(found[0][:, 0].tolist())) > 3
-    assert torch.equal(fast.weights["s3"], slow.weights["s3"])
+    compiled, slow = Network(config, 5), Network(config, 5)
+    still = rules.first_spike_learner(compiled, learns=False)(c2, labels, (0.0, 0.0))
+    assert torch.equal(still[:, 0], slow_first_spikes(slow, c2, labels, None))
+    assert torch.equal(compiled.weights["s3"], Network(config, 5).weights["s3"])
+    found = rules.first_spike_learner(compiled)(c2, labels, (0.7, 0.3))
+    assert torch.equal(found[:, 0], slow_first_spikes(slow, c2, labels, (0.7, 0.3))) and found[3, 0] == SILENT
+    assert len(set(found[:, 0].tolist())) > 3
+    assert torch.equal(compiled.weights["s3"], slow.weights["s3"])
 
 
 def test_the_first_spike_decides_not_the_highest_potential():
@@ -59,13 +82,12 @@ def test_the_first_spike_decides_not_the_highest_potential():
     times[0, 0], times[0, 1] = 3, 9
     config = dataclasses.replace(SMALL.replace({"s3.maps": 2, "s3.window": 1, "s3.padding": 0, "s2.maps": 2,
                                                 "s3.threshold": 0.5}), classes=2)
-    network = Network(config)
+    network, passes = Network(config), FirstSpikePasses()
     network.weights["s3"] = torch.tensor([[0.6, 0.2], [0.45, 0.8]]).reshape(2, 2, 1, 1)
-    assert network.decide(times)[0].tolist() == [0]  # 0.6 at step 3; map 1 has 0.45 then and 1.25 in the end
-    potential = Network(config.replace({"s3.threshold": "inf"}))
-    potential.weights["s3"] = network.weights["s3"].clone()
-    assert potential.decide(times, "reference")[0].tolist() == [1]
-    learning.learn_rstdp(network, times, torch.tensor([0]), (1.0, 1.0))  # the input at 9 came too late
+    # 0.6 at step 3; map 1 has 0.45 then and 1.25 in the end
+    assert passes.accuracy(network, times, torch.tensor([0])) == (1.0, 0.0)
+    assert network.decide(times)[0].tolist() == [1]
+    passes.rstdp(network, times, torch.tensor([0]), (1.0, 1.0), learning.ignore)  # the input at 9 came too late
     assert torch.allclose(network.weights["s3"].flatten(), torch.tensor([0.604, 0.2, 0.45, 0.8]))
 
 
@@ -74,60 +96,96 @@ def test_the_first_spike_decides_not_the_highest_potential():
 
 @pytest.mark.parametrize("window, stride, ceil", [(3, 3, False), (3, 3, True), (2, 2, False)])
 def test_pooling_is_that_of_the_layers(c1, window, stride, ceil):
-    mine = [kernels_reward.pool_first_spike(image, window, stride, ceil, BINS) for image in c1.numpy()]
+    mine = [kernels.pool_first_spike(image, window, stride, ceil, BINS) for image in c1.numpy()]
     assert np.array_equal(np.stack(mine), layers.pool_first_spike(c1, window, stride, ceil).numpy())
 
 
 def test_both_layers_learn_as_the_readable_rules_say(c1, labels):
-    config = SMALL.replace({"s2_reward": 10})
+    config = REWARDED.replace({"s2_reward": 10})
     network, twin, phi = Network(config, 2), Network(config, 2), (0.7, 0.3)
-    winners = learning.learn_both(network, c1, labels, phi)
+    winners = rules.both_learner(network)(c1, labels, phi)
     for image, label, found in zip(c1, labels, winners.tolist()):
         c2 = twin.pooled("s2", image[None])
         assert twin.winners(c2)[0].tolist() == found
         outcome = 0 if twin.decision_map[found[0]] == label else 1
         plus, minus = plasticity.reward_rates(config, *phi)[outcome]
-        chosen = learning.find_winners(image, twin.weights["s2"], config.s2, BINS)
+        chosen = fast.find_winners(image, twin.weights["s2"], config.s2, BINS)
         learning.learn_rstdp(twin, c2, label[None], phi)
         for winner in chosen:
             pre = plasticity.receptive_field(image, winner.row, winner.column, 3, 1, BINS)
-            twin.weights["s2"][winner.feature] = plasticity.stdp(twin.weights["s2"][winner.feature], pre, winner.time,
-                                                                 10 * plus, 10 * minus)
+            plasticity.learn(plasticity.stdp, twin.weights["s2"][winner.feature], pre, winner.time,
+                             (10 * plus, 10 * minus), (0.0, 1.0))
     assert len(winners) == 30 and (network.weights["s2"] != Network(config, 2).weights["s2"]).any()
     for name in ("s2", "s3"):
         assert torch.equal(network.weights[name], twin.weights[name])
 
 
 def test_nothing_is_learned_from_silence(labels):
-    network, start = Network(SMALL.replace({"s2_reward": 1})), Network(SMALL)
+    network, start = Network(REWARDED.replace({"s2_reward": 1})), Network(SMALL)
     silent = torch.full((30, 6, 14, 14), BINS, dtype=torch.uint8)
-    assert (learning.learn_both(network, silent, labels, (1.0, 1.0))[:, 0] == SILENT).all()
+    assert (rules.both_learner(network)(silent, labels, (1.0, 1.0))[:, 0] == SILENT).all()
     for name in ("s2", "s3"):
         assert torch.equal(network.weights[name], start.weights[name])
 
 
-@pytest.mark.parametrize("changes", [{"s3.threshold": 40}, {"s3_rule": "stdp"}, {"update_every": 10}])
-def test_rules_that_do_not_go_together_are_refused(c1, labels, changes):
-    with pytest.raises(ValueError, match="s2_reward"):
-        learning.learn_both(Network(SMALL.replace({"s2_reward": 1, **changes})), c1, labels, (1.0, 1.0))
+def test_what_does_not_go_together_is_refused(digits):
+    with pytest.raises(ValueError, match="s3.threshold must be infinite"):
+        rules.both_learner(Network(REWARDED.replace({"s2_reward": 1, "s3.threshold": 40})))
+    with pytest.raises(ValueError, match="s3.threshold must be finite"):
+        rules.first_spike_learner(Network(SMALL))
+    with pytest.raises(ValueError, match="S2RewardConfig"):
+        Trainer(SMALL, digits.subset(20, 10), passes=S2RewardPasses(), quiet=True)
 
 
-@pytest.mark.parametrize("changes", [{"s2_reward": 1}, {"s3.threshold": 40}])
-def test_neither_has_a_batched_form(changes):
+@pytest.mark.parametrize("passes", [S2RewardPasses(), FirstSpikePasses(), S3StdpPasses()])
+def test_none_has_a_batched_form(passes, digits):
+    trainer = Trainer(passes.config.of(SMALL), digits.subset(20, 10), passes=passes, quiet=True)
     with pytest.raises(ValueError, match="no batched form"):
-        batched.Batch([Network(SMALL.replace(changes))], "cpu")
+        batched.learn_s3([trainer], "cpu")
 
 
 def test_a_run_with_reward_in_s2_is_resumed_to_the_same_result(digits, tmp_path):
-    config = SMALL.replace({"s2_reward": 2, "s1.epochs": 1, "s2.epochs": 1, "s3.epochs": 2})
-    data = digits.subset(120, 40)
-    whole = Trainer(config, data, 1, quiet=True)
+    config = REWARDED.replace({"s2_reward": 2, "s1.epochs": 1, "s2.epochs": 1, "s3.epochs": 2})
+    data, rewarded = digits.subset(120, 40), {"passes": S2RewardPasses(), "quiet": True}
+    whole = Trainer(config, data, 1, **rewarded)
     whole.run()
-    Trainer(config.replace({"s3.epochs": 1}), data, 1, tmp_path, quiet=True).run()
-    rest = Trainer(config, data, 1, tmp_path, quiet=True)
+    Trainer(config.replace({"s3.epochs": 1}), data, 1, tmp_path, **rewarded).run()
+    rest = Trainer(config, data, 1, tmp_path, **rewarded)
     rest.run()
     for name, weight in whole.network.weights.items():
         assert torch.equal(weight, rest.network.weights[name])
     assert [row["test_accuracy"] for row in whole.rows] == [row["test_accuracy"] for row in rest.rows]
-    before = Trainer(config.replace({"s2_reward": 0, "s3.epochs": 0}), data, 1, quiet=True).run()
+    before = Trainer(config.replace({"s3.epochs": 0}), data, 1, quiet=True).run()
     assert (before.weights["s2"] != whole.network.weights["s2"]).any()
+
+
+# --- S3 without reward ---
+
+
+def test_s3_without_reward_learns_as_if_always_rewarded_and_is_labelled_afterwards(c2, labels, tmp_path):
+    config, ends = S3StdpConfig.of(SMALL).replace({"s3_rule": "stdp"}), []
+    for compiled in (True, False):
+        network = Network(config, fast=compiled)
+        share, _ = S3StdpPasses().rstdp(network, c2, labels, (0.2, 0.4), learning.ignore)
+        ends.append((share, network.weights["s3"], network.decision_map))
+    assert ends[0][0] == ends[1][0] and all(torch.equal(a, b) for a, b in zip(ends[0][1:], ends[1][1:]))
+    by_hand = Network(SMALL)
+    for image in c2:
+        feature, position = by_hand.winners(image[None])[0].tolist()
+        pre = plasticity.receptive_field(image, *divmod(position, image.shape[2]), 5, 2, BINS)
+        plasticity.learn(plasticity.additive, by_hand.weights["s3"][feature], pre, BINS - 1, (0.004, -0.003),
+                         (0.2, 0.8))
+    assert torch.equal(by_hand.weights["s3"], network.weights["s3"])
+    same = Network(config)  # with other labels the same weights: nobody rewards
+    S3StdpPasses().rstdp(same, c2, (labels + 1) % 10, (1.0, 1.0), learning.ignore)
+    assert torch.equal(same.weights["s3"], network.weights["s3"])
+    assert not torch.equal(same.decision_map, network.decision_map)
+    network.save(tmp_path / "weights.npz")
+    assert torch.equal(Network.load(tmp_path / "weights.npz", config).decision_map, network.decision_map)
+
+
+def test_a_map_gets_the_label_of_most_images_that_it_won():
+    network = Network(SPYKETORCH.replace({"s3.maps": 20}))
+    rules.label_maps(network, torch.tensor([[3, 0], [3, 5], [3, 1], [7, 2], [-1, 0]]), torch.tensor([4, 4, 9, 8, 1]))
+    assert (network.decision_map[3], network.decision_map[7]) == (4, 8)
+    assert (network.decision_map >= 0).sum() == 2

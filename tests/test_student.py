@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from rstdp import layers, learning, plasticity, student
-from rstdp.batched import Batch
+from report.studies.student import rules
+from report.studies.student.rules import StudentConfig, StudentPasses
+from rstdp import competition, fast, layers, learning, plasticity
 from rstdp.config import SPYKETORCH
 from rstdp.network import Network
 
@@ -18,17 +19,19 @@ def times():
     return torch.from_numpy(rng.integers(0, BINS + 1, (6, 6, 8, 8)).astype(np.uint8))
 
 
-CONFIG = SPYKETORCH.replace({"s1.maps": 7, "s1.threshold": 9, "s1.plus": 0.1, "s1.minus": -0.075, "s1.winners": 3,
-                             "s1.double_every": 4, "s1.radius": 1})
+STUDENT = StudentConfig.of(SPYKETORCH)
+PASSES = StudentPasses()
+CONFIG = STUDENT.replace({"s1.maps": 7, "s1.threshold": 9, "s1.plus": 0.1, "s1.minus": -0.075, "s1.winners": 3,
+                          "s1.double_every": 4, "s1.radius": 1})
 
 
 def test_changes_of_a_batch_are_summed_on_unchanged_weights_and_clipped_once(times):
     config = CONFIG.replace({"update_every": 3})
     network, start = Network(config), Network(config).weights["s1"]
-    learning.learn_stdp(network, "s1", times[:3], plasticity.DoublingRate.of(config.s1))
+    PASSES.stdp(network, "s1", times[:3], plasticity.DoublingRate.of(config.s1), learning.ignore)
     change = torch.zeros_like(start)
     for image in times[:3]:
-        for winner in learning.find_winners(image, start, config.s1, BINS, "reference"):
+        for winner in competition.find_winners(image, start, config.s1, BINS):
             pre = plasticity.receptive_field(image, winner.row, winner.column, 5, 2, BINS)
             rate = torch.where(pre <= winner.time, 0.1, -0.075)
             change[winner.feature] += rate * start[winner.feature] * (1 - start[winner.feature])
@@ -40,10 +43,10 @@ def test_free_winners_are_those_of_the_highest_final_potential(times):
     config = CONFIG.replace({"competition": "free", "s1.pointwise": False})
     network, weight = Network(config), Network(config).weights["s1"].clone()
     rate, seen = plasticity.DoublingRate.of(config.s1), []
-    learning.learn_stdp(network, "s1", times, plasticity.DoublingRate.of(config.s1))
+    PASSES.stdp(network, "s1", times, plasticity.DoublingRate.of(config.s1), learning.ignore)
     for image in times:
-        fired = layers.conv_times(image[None], weight, config.s1.threshold, 2, path="reference")[0]
-        potential = layers.final_potentials(image[None], weight, 2)[0]
+        fired = layers.conv_times(image[None], weight, config.s1.threshold, 2)[0]
+        potential = fast.final_potentials(image[None], weight, 2)[0]
         free, chosen = torch.ones(fired.shape, dtype=torch.bool), []
         for _ in range(config.s1.winners):
             order = [(int(fired[place]), -float(potential[place]), place) for place in
@@ -56,11 +59,16 @@ def test_free_winners_are_those_of_the_highest_final_potential(times):
         change = weight.clone()
         for feature, row, column, when in chosen:
             pre = plasticity.receptive_field(image, row, column, 5, 2, BINS)
-            change[feature] += plasticity.stdp(weight[feature], pre, when, rate.plus, rate.minus) - weight[feature]
+            new = plasticity.stdp(weight[feature], pre, when, rate.plus, rate.minus).clamp(0, 1)
+            change[feature] += new - weight[feature]
         weight, seen = change.clamp(0, 1), seen + [len({one[0] for one in chosen}) < len(chosen)]
         rate.advance(1)
     assert any(seen)  # a map did win twice
     assert torch.allclose(network.weights["s1"], weight, atol=1e-5)
+
+
+def epoch(network, c2, labels, phi):
+    return PASSES.rstdp(network, c2, labels, phi, learning.ignore)
 
 
 @pytest.fixture()
@@ -68,20 +76,23 @@ def s3():
     rng = np.random.default_rng(1)
     c2 = np.where(rng.random((40, 16, 4, 4)) < 0.3, 0, BINS).astype(np.uint8)
     c2[5] = BINS  # silent
-    config = SPYKETORCH.replace({"s2.maps": 16, "s3.maps": 20, "batch": 10})
+    config = STUDENT.replace({"s2.maps": 16, "s3.maps": 20, "batch": 10})
     return config, torch.from_numpy(c2), torch.from_numpy(rng.integers(0, 10, 40))
 
 
 def test_the_class_of_an_index_changes_with_the_position(s3):
     config, c2, labels = s3
     network = Network(config.replace({"decision": "index"}))
-    decisions, winners = network.decide(c2)
+    winners = network.winners(c2)
+    decisions = rules.classes_of(network, winners, c2)
     for (feature, position), decision in zip(winners.tolist(), decisions.tolist()):
         assert decision == ((feature * 16 + position) % 10 if feature >= 0 else -1)
+    right, silent = PASSES.accuracy(network, c2, labels)
+    assert (right, silent) == (float((decisions == labels).double().mean()), 1 / 40)
     ends = []
-    for path in ("fast", "reference"):
-        network = Network(config.replace({"decision": "index"}))
-        ends.append((learning.rstdp_epoch(network, c2, labels, (1.0, 1.0), path), network.weights["s3"]))
+    for compiled in (True, False):
+        network = Network(config.replace({"decision": "index"}), fast=compiled)
+        ends.append((epoch(network, c2, labels, (1.0, 1.0)), network.weights["s3"]))
     assert ends[0][0] == ends[1][0] and torch.equal(ends[0][1], ends[1][1])
 
 
@@ -90,7 +101,7 @@ def test_s3_sums_the_changes_of_a_batch(s3):
     plain, single = Network(config), Network(config)
     network = Network(config.replace({"update_every": 10}))
     start, winners = network.weights["s3"].clone(), network.winners(c2[:10])
-    hit, _ = learning.rstdp_epoch(network, c2[:10], labels[:10], (0.5, 0.5))
+    epoch(network, c2[:10], labels[:10], (0.5, 0.5))
     reward, punishment = plasticity.reward_rates(config, 0.5, 0.5)
     change = torch.zeros_like(start)
     for image, label, (feature, position) in zip(c2, labels, winners.tolist()):
@@ -101,43 +112,34 @@ def test_s3_sums_the_changes_of_a_batch(s3):
     assert torch.allclose(network.weights["s3"], (start + change).clamp(0.2, 0.8), atol=1e-6)
     # with one image a batch both ways are the same rule
     learning.learn_rstdp(plain, c2[:1], labels[:1], (0.5, 0.5))
-    student.learn_rstdp(single, c2[:1], labels[:1], (0.5, 0.5))
+    rules.learn_rstdp(single, c2[:1], labels[:1], (0.5, 0.5))
     assert torch.equal(plain.weights["s3"], single.weights["s3"])
 
 
 def test_a_silent_decision_as_a_miss(s3):
     config, c2, labels = s3
-    _, (misses, hits) = learning.rstdp_epoch(Network(config), c2[:10], labels[:10], (1.0, 1.0))
-    _, (more, same) = learning.rstdp_epoch(Network(config.replace({"silent_is_miss": True})), c2[:10], labels[:10],
-                                           (1.0, 1.0))
+    _, (misses, hits) = epoch(Network(config), c2[:10], labels[:10], (1.0, 1.0))
+    _, (more, same) = epoch(Network(config.replace({"silent_is_miss": True})), c2[:10], labels[:10], (1.0, 1.0))
     assert (more, same) == (pytest.approx(misses + 0.1), hits)
 
 
-def test_unknown_rules_are_refused(s3):
-    with pytest.raises(ValueError, match="'decision' takes one of map, index, got 'position'"):
-        SPYKETORCH.replace({"decision": "position"})
-    with pytest.raises(ValueError, match="no batched form"):
-        Batch([Network(s3[0].replace({"update_every": 10}))], "cpu")
-
-
-def test_s3_without_reward_learns_as_if_always_rewarded_and_is_labelled_afterwards(s3, tmp_path):
+def test_with_all_switches_off_the_passes_are_the_models_own(s3, times):
     config, c2, labels = s3
-    config, ends = config.replace({"s3_rule": "stdp"}), []
-    for path in ("fast", "reference"):
+    ends = []
+    for passes in (PASSES, learning.Passes()):
         network = Network(config)
-        share, _ = learning.rstdp_epoch(network, c2, labels, (1.0, 1.0), path)
-        ends.append((share, network.weights["s3"], network.decision_map))
-    assert ends[0][0] == ends[1][0] and all(torch.equal(a, b) for a, b in zip(ends[0][1:], ends[1][1:]))
-    same = Network(config)  # with other labels the same weights: nobody rewards
-    learning.rstdp_epoch(same, c2, (labels + 1) % 10, (1.0, 1.0))
-    assert torch.equal(same.weights["s3"], network.weights["s3"])
-    assert not torch.equal(same.decision_map, network.decision_map)
-    network.save(tmp_path / "weights.npz")
-    assert torch.equal(Network.load(tmp_path / "weights.npz").decision_map, network.decision_map)
+        rate = plasticity.DoublingRate.of(config.s1)
+        passes.stdp(network, "s1", times, rate, learning.ignore)
+        ends.append((passes.rstdp(network, c2, labels, (1.0, 1.0), learning.ignore),
+                     passes.accuracy(network, c2, labels), network.weights))
+    assert ends[0][:2] == ends[1][:2]
+    assert all(torch.equal(ends[0][2][name], ends[1][2][name]) for name in ("s1", "s3"))
 
 
-def test_a_map_gets_the_label_of_most_images_that_it_won():
-    network = Network(SPYKETORCH.replace({"s3.maps": 20}))
-    network.label_maps(torch.tensor([[3, 0], [3, 5], [3, 1], [7, 2], [-1, 0]]), torch.tensor([4, 4, 9, 8, 1]))
-    assert (network.decision_map[3], network.decision_map[7]) == (4, 8)
-    assert (network.decision_map >= 0).sum() == 2
+def test_unknown_rules_are_refused():
+    with pytest.raises(ValueError, match="'decision' takes one of map, index, got 'position'"):
+        STUDENT.replace({"decision": "position"})
+
+
+def test_defaults_leave_the_fingerprint():
+    assert STUDENT.digest() == SPYKETORCH.digest() != STUDENT.replace({"update_every": 10}).digest()

@@ -1,8 +1,6 @@
 """Task 2: the compiled passes against dense convolutions step by step, the rules by hand, and the resumable grid."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,15 +8,26 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from rstdp import competition, layers, plasticity, task2
+from report.__main__ import main
+from report.studies.task2 import model, run
+from report.studies.task2.kernels import (
+    UNIT,
+    Layers,
+    Learning,
+    first_maps,
+    in_units,
+    inhibited,
+    show,
+    show_c2,
+    sort_spikes,
+    survey,
+)
+from report.studies.task2.model import SILENT, Task
+from rstdp import competition, layers, plasticity
 from rstdp.config import SPYKETORCH
-from rstdp.kernels_task2 import UNIT, first_maps, in_units, inhibited, show, show_c2, sort_spikes, survey
 from rstdp.network import Network
-from rstdp.task2 import NOTHING, SILENT, Task
 
-REPORT = Path(__file__).parent.parent / "report"
-TASK = Task(bins=6, threshold2=36.0, threshold3=0.9, low=0.0, high=1.0)
-NUMBERS = (TASK.threshold2, TASK.threshold3, TASK.low, TASK.high)
+TASK = Task(bins=6, threshold2=36.0, threshold3=0.9, low=0.0, high=1.0, padding2=4)
 
 
 @pytest.fixture()
@@ -55,14 +64,14 @@ def slow(times, s2, s3, inhibit):
 
 
 @pytest.mark.parametrize("inhibit", [False, True])
-@pytest.mark.parametrize("rule", task2.RULES)
+@pytest.mark.parametrize("rule", model.RULES)
 def test_decisions_and_learning_are_those_of_the_slow_rules(c1, weights, inhibit, rule):
     (s2, s3), targets = weights, np.random.default_rng(2).integers(-1, 2, len(c1))
     mine2, mine3, fast = s2.copy(), s3.copy(), in_units(s2)
     rates2, rates3 = ((0.4, -0.3), (-0.4, 0.05)), ((0.04, -0.03), (-0.04, 0.005))
     plain = (0.4, -0.3) if rule == "stdp" else (0.0, 0.0)
-    decisions = show(sort_spikes(c1, TASK.bins), np.arange(len(c1)), targets, mine2, fast, mine3, rates2, rates3, plain,
-                     (True, True), (*NUMBERS, inhibit), 4)
+    decisions = show(sort_spikes(c1, TASK.bins), np.arange(len(c1)), targets, Layers(mine2, fast, mine3),
+                     Learning(True, True, rates2, rates3, plain), model.numbers(TASK._replace(inhibit2=inhibit)))
     seen, partial = set(), 0
     for image, target, found in zip(c1, targets, decisions):
         decision, decided, winner, c2 = slow(image, s2, s3, inhibit)
@@ -74,11 +83,11 @@ def test_decisions_and_learning_are_those_of_the_slow_rules(c1, weights, inhibit
         if winner and (signal or rule == "stdp"):
             pre = plasticity.receptive_field(torch.from_numpy(image), winner.row, winner.column, 9, 4, TASK.bins)
             rates = plain if rule == "stdp" else rates2[outcome]
-            s2[winner.feature] = plasticity.stdp(torch.from_numpy(s2[winner.feature]), pre, winner.time, *rates).numpy()
+            plasticity.learn(plasticity.stdp, torch.from_numpy(s2[winner.feature]), pre, winner.time, rates, (0, 1))
         if signal:
-            s3[decision] = plasticity.stdp(torch.from_numpy(s3[decision]), torch.from_numpy(c2), decided,
-                                           *rates3[outcome]).numpy()
-    assert np.allclose(mine2, s2, atol=1e-7) and np.allclose(mine3, s3, atol=1e-7)
+            plasticity.learn(plasticity.stdp, torch.from_numpy(s3[decision]), torch.from_numpy(c2), decided,
+                             rates3[outcome], (0, 1))
+    assert np.array_equal(mine2, s2) and np.array_equal(mine3, s3)
     assert np.array_equal(fast, in_units(mine2))
     assert len(seen) >= 5 and partial >= 8  # hits, misses, distractors; and not all maps had fired
 
@@ -88,8 +97,8 @@ def test_hard_bounds_leave_out_the_factor(c1, weights):
     before, fast = s3.copy(), in_units(s2)
     decision, _, _, c2 = slow(c1[1], s2, s3, False)
     assert decision >= 0 and 0 < (c2 < TASK.bins).sum() < len(c2)
-    show(sort_spikes(c1, TASK.bins), np.array([1]), np.array([decision]), s2, fast, s3, NOTHING,
-         ((0.9, -0.9), (0.0, 0.0)), (0.0, 0.0), (False, True), (TASK.threshold2, TASK.threshold3, 0.2, 0.8, False), 4)
+    show(sort_spikes(c1, TASK.bins), np.array([1]), np.array([decision]), Layers(s2, fast, s3),
+         Learning(s3=True, rates3=((0.9, -0.9), (0.0, 0.0))), model.numbers(TASK._replace(low=0.2, high=0.8)))
     assert np.array_equal(s3[decision], np.where(c2 < TASK.bins, np.float32(0.8), np.float32(0.2)))
     assert np.array_equal(s3[1 - decision], before[1 - decision])
 
@@ -97,30 +106,29 @@ def test_hard_bounds_leave_out_the_factor(c1, weights):
 def test_without_learning_nothing_changes(c1, weights):
     s2, s3 = weights
     before = s2.copy(), s3.copy()
-    show(sort_spikes(c1, TASK.bins), np.arange(len(c1)), np.zeros(len(c1), int), s2, in_units(s2), s3, NOTHING, NOTHING,
-         (0.4, -0.3), (False, False), (*NUMBERS, False), 4)
+    show(sort_spikes(c1, TASK.bins), np.arange(len(c1)), np.zeros(len(c1), int), Layers(s2, in_units(s2), s3),
+         Learning(plain=(0.4, -0.3)), model.numbers(TASK))
     assert np.array_equal(s2, before[0]) and np.array_equal(s3, before[1])
 
 
 @pytest.mark.parametrize("inhibit", [False, True])
 def test_a_survey_walks_to_the_end_and_decides_alike_afterwards(c1, weights, inhibit):
-    (s2, s3), spikes, n = weights, sort_spikes(c1, TASK.bins), (*NUMBERS, inhibit)
+    (s2, s3), spikes, n = weights, sort_spikes(c1, TASK.bins), model.numbers(TASK._replace(inhibit2=inhibit))
     shown, targets = np.arange(len(c1))[::-1].copy(), np.random.default_rng(2).integers(-1, 2, len(c1))
-    c2, first = (find(spikes, shown, in_units(s2), n, 4) for find in (survey, first_maps))
+    c2, first = (find(spikes, shown, in_units(s2), n) for find in (survey, first_maps))
     for i, times, won in zip(shown, c2, first):
         _, _, winner, all_of_them = slow(c1[i], s2, 0 * s3, inhibit)  # never decides
         assert np.array_equal(times, all_of_them) and won == (winner.feature if winner else -1)
-    rates, mine, other = ((0.04, -0.03), (-0.04, 0.005)), s3.copy(), s3.copy()
-    decisions = show_c2(c2, targets, mine, rates, True, n, TASK.bins)
-    assert np.array_equal(decisions, show(spikes, shown, targets, s2, in_units(s2), other, NOTHING, rates, (0.0, 0.0),
-                                          (False, True), n, 4))
+    learning, mine, other = Learning(s3=True, rates3=((0.04, -0.03), (-0.04, 0.005))), s3.copy(), s3.copy()
+    decisions = show_c2(c2, targets, mine, learning, n, TASK.bins)
+    assert np.array_equal(decisions, show(spikes, shown, targets, Layers(s2, in_units(s2), other), learning, n))
     assert np.array_equal(mine, other) and (mine != s3).any() and len(set(decisions)) == 3
 
 
 def test_potentials_cannot_overflow():
     every = np.zeros((1, 10, 14, 14), np.uint8)  # all inputs spike at once, all weights are 1
     ones = in_units(np.ones((2, 10, 15, 15), np.float32))
-    assert survey(sort_spikes(every, 2), np.array([0]), ones, (*NUMBERS, False), 7).tolist() == [[0, 0]]
+    assert survey(sort_spikes(every, 2), np.array([0]), ones, model.numbers(Task(bins=2))).tolist() == [[0, 0]]
     with pytest.raises(ValueError, match="2047 inputs"):
         sort_spikes(np.zeros((1, 10, 15, 15), np.uint8), 2)
 
@@ -139,41 +147,41 @@ def test_pointwise_inhibition_in_s1_is_that_of_the_reference_path():
 
 
 def test_layers_have_the_sizes_of_the_paper():
-    network = Network(task2.config(Task(), 12), 0, channels=1)
+    network = Network(model.config(Task(), 12), 0, channels=1)
     assert [tuple(network.weights[name].shape) for name in ("s1", "s2", "s3")] == [
         (10, 1, 5, 5), (12, 10, 15, 15), (2, 12, 1, 1)]
-    times = task2.encode(Task(), torch.randint(0, 256, (2, 28, 28), dtype=torch.uint8))
+    times = model.encode(Task(), torch.randint(0, 256, (2, 28, 28), dtype=torch.uint8))
     c1 = network.pooled("s1", times)
     assert c1.shape[1:] == (10, 14, 14) and network.spike_times("s2", c1).shape[2:] == (14, 14)
     assert network.pooled("s2", c1).shape[2:] == (1, 1)
-    other = Network(task2.config(Task(padding1=0, padding2=8), 4), 0, channels=1)  # 14x14 neurons in S2 as well
+    other = Network(model.config(Task(padding1=0, padding2=8), 4), 0, channels=1)  # 14x14 neurons in S2 as well
     assert other.pooled("s1", times).shape[2:] == (12, 12)
     assert other.pooled("s2", other.pooled("s1", times)).shape[2:] == (1, 1)
     for size in (4, 40):  # S1 starts alike for all sizes of a seed
-        assert torch.equal(Network(task2.config(Task(), size), 0, channels=1).weights["s1"], network.weights["s1"])
+        assert torch.equal(Network(model.config(Task(), size), 0, channels=1).weights["s1"], network.weights["s1"])
     assert SPYKETORCH.bins == 15 and network.config.bins == Task().bins
 
 
 def test_bright_pixels_fire_first_and_black_ones_never():
     image = torch.tensor([[[0, 255], [128, 1]]], dtype=torch.uint8)
-    assert task2.encode(Task(bins=15), image).flatten().tolist() == [15, 0, 1, 2]
-    assert task2.encode(Task(bins=15, coding="intensity"), image).flatten().tolist() == [15, 0, 7, 14]
-    assert task2.encode(Task(bins=15, dark=128), image).flatten().tolist() == [15, 0, 15, 15]
+    assert model.encode(Task(bins=15), image).flatten().tolist() == [15, 0, 1, 2]
+    assert model.encode(Task(bins=15, coding="intensity"), image).flatten().tolist() == [15, 0, 7, 14]
+    assert model.encode(Task(bins=15, dark=128), image).flatten().tolist() == [15, 0, 15, 15]
     with pytest.raises(ValueError, match="'rank' or 'intensity'"):
-        task2.encode(Task(coding="loud"), image)
+        model.encode(Task(coding="loud"), image)
 
 
 def test_batches_end_with_the_nth_image_that_counts():
     targets = np.array([0, -1, 1, 1, -1, 0, 0])
-    assert [part.tolist() for part in task2.batches(Task(batch=2), targets)] == [[0, 1, 2], [3, 4, 5], [6]]
-    counted = task2.batches(Task(batch=3, count_distractors=True), targets)
+    assert [part.tolist() for part in model.batches(Task(batch=2), targets)] == [[0, 1, 2], [3, 4, 5], [6]]
+    counted = model.batches(Task(batch=3, count_distractors=True), targets)
     assert [part.tolist() for part in counted] == [[0, 1, 2], [3, 4, 5], [6]]
 
 
 def test_silence_counts_as_a_miss_only_if_asked_for():
     decisions, targets = np.array([0, 1, SILENT, 1]), np.array([0, 0, 1, -1])
-    assert task2.factors(Task(batch=4, silent_is_miss=False), decisions, targets) == (0.25, 0.25)
-    assert task2.factors(Task(batch=4), decisions, targets) == (0.5, 0.25)
+    assert model.factors(Task(batch=4, silent_is_miss=False), decisions, targets) == (0.25, 0.25)
+    assert model.factors(Task(batch=4), decisions, targets) == (0.5, 0.25)
 
 
 def test_features_overlap_wherever_they_lie_and_in_any_order():
@@ -185,26 +193,18 @@ def test_features_overlap_wherever_they_lie_and_in_any_order():
     for one in half:  # without every second of the synapses
         one.reshape(-1)[np.flatnonzero(one)[::2]] = 0
     silent = np.zeros_like(some)
-    found = task2.overlaps(np.stack([some, moved, half, silent]))
+    found = model.overlaps(np.stack([some, moved, half, silent]))
     assert found[0, 1] == 1 and np.array_equal(np.diag(found), np.ones(4))
     shares = [np.count_nonzero(b) / np.count_nonzero(a) for a, b in zip(some, half)]
     assert found[0, 2] == found[2, 0] == pytest.approx(np.mean(shares)) and found[0, 3] == 0
-    far = task2.overlaps(np.stack([some, np.roll(some, 3, 3)]), shifts=1)
+    far = model.overlaps(np.stack([some, np.roll(some, 3, 3)]), shifts=1)
     assert far[0, 1] < 0.5
 
 
-@pytest.fixture(scope="module")
-def grid():
-    spec = importlib.util.spec_from_file_location("report_task2", REPORT / "task2.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_an_interrupted_grid_goes_on_and_refuses_other_parameters(grid, tmp_path, monkeypatch, capsys):
-    command = ["--dataset", "digits", "--pairs", "01", "--sizes", "2", "4", "--jobs", "1", "--set", "images=150",
-               "--set", "passes=1"]
-    assert grid.main([*command, "--out", str(tmp_path / "whole")]) == 0
+def test_an_interrupted_grid_goes_on_and_refuses_other_parameters(tmp_path, monkeypatch, capsys):
+    command = ["run", "task2", "--dataset", "digits", "--seeds", "0", "--jobs", "1", "--set", "pairs=01", "--set",
+               "sizes=2,4", "--set", "images=150", "--set", "passes=1"]
+    assert main([*command, "--out", str(tmp_path / "whole")]) == 0
     whole, started = pd.read_csv(tmp_path / "whole" / "runs.csv", dtype={"pair": str}), []
 
     def counted(task, inputs, pair, size, rule, seed, features):
@@ -213,20 +213,22 @@ def test_an_interrupted_grid_goes_on_and_refuses_other_parameters(grid, tmp_path
             raise KeyboardInterrupt
         return one(task, inputs, pair, size, rule, seed, features)
 
-    one = grid.one
-    monkeypatch.setattr(grid, "one", counted)
-    with pytest.raises(KeyboardInterrupt):
-        grid.main([*command, "--out", str(tmp_path / "killed")])
+    one = run.one
+    monkeypatch.setattr(run, "one", counted)
+    assert main([*command, "--out", str(tmp_path / "killed")]) == 130
+    assert "the same command goes on" in capsys.readouterr().err
     assert len(pd.read_csv(tmp_path / "killed" / "runs.csv")) == 2
-    assert grid.main([*command, "--out", str(tmp_path / "killed")]) == 0
+    assert main([*command, "--out", str(tmp_path / "killed")]) == 0
     assert started == [(2, "r-stdp"), (2, "stdp"), (4, "r-stdp"), (4, "r-stdp"), (4, "stdp")]
     killed = pd.read_csv(tmp_path / "killed" / "runs.csv", dtype={"pair": str})
     assert killed.drop(columns="seconds").equals(whole.drop(columns="seconds")) and len(whole) == 4
     features = pd.read_csv(tmp_path / "killed" / "features.csv")
     assert features.rule.tolist() == ["r-stdp", "stdp"] and features.others.tolist() == [1, 1]
     assert (tmp_path / "killed" / "features.npz").exists()
-    assert len(json.loads((tmp_path / "killed" / "provenance.json").read_text())["sessions"]) == 2
-    assert grid.main([*command, "--set", "batch=7", "--out", str(tmp_path / "killed")]) == 2
+    facts = json.loads((tmp_path / "killed" / "provenance.json").read_text())
+    assert len(facts["sessions"]) == 2 and list(facts["studies"]) == ["task2"]
+    capsys.readouterr()
+    assert main([*command, "--set", "batch=7", "--out", str(tmp_path / "killed")]) == 2
     assert "other parameters" in capsys.readouterr().err
-    assert grid.main(["--set", "bach=7", "--out", str(tmp_path / "x")]) == 2
+    assert main(["run", "task2", "--set", "bach=7", "--out", str(tmp_path / "x")]) == 2
     assert "threshold2" in capsys.readouterr().err

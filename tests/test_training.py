@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from rstdp import batched, datasets, experiments, files, learning, provenance, training
-from rstdp.__main__ import main
+from rstdp import batched, datasets, files, learning, training
 from rstdp.files import CheckpointError
 from rstdp.network import Network, load_pretrained
 from rstdp.training import Trainer
@@ -175,39 +174,6 @@ def test_parameters_are_converted(small):
     assert changed.digest() != small.digest() == small.replace({"s3.epochs": 99}).digest()
 
 
-def test_an_experiment_from_a_file_runs_every_variant_and_seed(tmp_path):
-    file = tmp_path / "tiny.toml"
-    file.write_text('dataset = "digits"\ntrain = 60\ntest = 20\nseeds = [0, 1]\n[variants.a]\n"s1.maps" = 4\n'
-                    '"s2.maps" = 6\n"s3.maps" = 10\n"s1.epochs" = 1\n"s2.epochs" = 1\n"s3.epochs" = 2\n')
-    chosen = experiments.load(str(file))
-    results = experiments.run(chosen, tmp_path / "results", tmp_path / "work", jobs=2, quiet=True)
-    text = (results / "accuracy.csv").read_text()
-    assert text.count("\n") == 5 and "a,1,2," in text
-    facts = json.loads((results / "provenance.json").read_text())
-    assert facts["complete"] and facts["data_md5"] and facts["versions"]["torch"] and len(facts["runs"]) == 2
-    assert Network.load(results / "a-0.npz").seed == 0 and not (results / "a-1.npz").exists()  # one of each variant
-    experiments.run(chosen, results, tmp_path / "work", jobs=1, quiet=True)
-    assert (results / "accuracy.csv").read_text() == text
-
-    # on another machine the recorded runs count as done, and one that is missing is added to them
-    (results / "accuracy.csv").write_text("".join(text.splitlines(True)[:3]))
-    kept = experiments.recorded(chosen, results, facts["data_md5"])
-    assert list(kept) == [("a", 0)]
-    experiments.run(chosen, results, tmp_path / "elsewhere", jobs=1, quiet=True)
-    assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["a-1"]
-    again = (results / "accuracy.csv").read_text()
-    assert [line.rsplit(",", 1)[0] for line in again.splitlines()] == [
-        line.rsplit(",", 1)[0] for line in text.splitlines()]
-
-    # nothing is kept of another configuration, of other data, or of other code
-    other = dataclasses.replace(chosen, variants={"a": chosen.variants["a"].replace({"bins": 10})})
-    assert not experiments.recorded(other, results, facts["data_md5"])
-    assert not experiments.recorded(chosen, results, "other data")
-    (results / "provenance.json").write_text((results / "provenance.json").read_text().replace(
-        provenance.behaviour(), "elsewhere"))
-    assert not experiments.recorded(chosen, results, facts["data_md5"])
-
-
 def test_many_seeds_in_one_batch_learn_what_each_learns_alone(small, digits, tmp_path):
     few, seeds = digits.subset(120, 40), (0, 1, 2)
     data = dataclasses.replace(few, train_images=few.train_images.clone())
@@ -222,18 +188,6 @@ def test_many_seeds_in_one_batch_learn_what_each_learns_alone(small, digits, tmp
         assert torch.equal(one.network.weights["s3"], other.network.weights["s3"])
         assert [row[:-1] for row in one.progress.rows] == [row[:-1] for row in other.progress.rows]
         assert Network.load(other.folder / "weights.npz").seed == other.seed
-
-
-def test_an_experiment_in_one_batch_gives_the_same_results(tmp_path):
-    file = tmp_path / "tiny.toml"
-    file.write_text('train = 60\ntest = 20\nseeds = [0, 1]\n[variants.a]\n"s1.maps" = 4\n"s2.maps" = 6\n'
-                    '"s3.maps" = 10\n"s1.epochs" = 1\n"s2.epochs" = 1\n"s3.epochs" = 2\n')
-    rows = []
-    for name, device in (("cores", ""), ("batch", "cpu")):
-        results = experiments.run(experiments.load(str(file)), tmp_path / name, tmp_path / f"{name}-work", 1, True,
-                                  device=device)
-        rows.append([line.rsplit(",", 1)[0] for line in (results / "accuracy.csv").read_text().splitlines()])
-    assert rows[0] == rows[1] and len(rows[0]) == 5
 
 
 def test_spike_times_kept_on_disk_train_the_same_network(small, digits, tmp_path):
@@ -263,45 +217,6 @@ def test_a_cache_that_cannot_be_written_leaves_the_checkpoint(small, digits, tmp
     assert not list((tmp_path / "cache").iterdir())
     monkeypatch.undo()
     Trainer(small, digits.subset(60, 20), 0, tmp_path / "run", quiet=True, cache=tmp_path / "cache").run()
-
-
-def test_the_same_sweep_on_a_dask_cluster_of_two_workers(tmp_path):
-    from distributed import LocalCluster
-
-    file = tmp_path / "sweep.toml"
-    file.write_text('train = 60\ntest = 20\nseeds = [0, 1]\n[variants.a]\n"s1.maps" = 4\n"s2.maps" = 6\n'
-                    '"s3.maps" = 10\n"s1.epochs" = 1\n"s2.epochs" = 1\n"s3.epochs" = 2\n')
-
-    def sweep(name, *options):
-        folders = ["--results", str(tmp_path / name), "--work", str(tmp_path / f"{name}-work")]
-        assert main(["experiment", str(file), *folders, *options]) == 0
-        return [line.rsplit(",", 1)[0] for line in (tmp_path / name / "accuracy.csv").read_text().splitlines()]
-
-    here = sweep("here", "--jobs", "1")
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        assert sweep("there", "--cluster", cluster.scheduler_address) == here
-    assert len(here) == 5
-
-
-def test_one_run_of_an_experiment_from_the_command_line(tmp_path, capsys):
-    command = ["train", "--experiment", "digits", "--seed", "1", "--out", str(tmp_path)]
-    assert main([*command, "--variant", "nobody"]) == 2
-    assert "experiment 'digits' has no variant 'nobody'; it has spyketorch" in capsys.readouterr().err
-    assert main([*command, "--set", "s1.epochs=1", "--set", "s2.epochs=1", "--set", "s3.epochs=1"]) == 0
-    network = Network.load(tmp_path / "weights.npz")
-    chosen = experiments.load("digits").variants["spyketorch"]
-    assert network.config.digest() == chosen.digest() and network.seed == 1
-
-
-@pytest.mark.parametrize("text, message", [
-    ('datset = "digits"\n[variants.a]', "unknown key 'datset'"), ("[variants.a]\nconfig = 'x'", "unknown config"),
-    ("[variants.a]\n's1.mapz' = 3", "s1.mapz"), ("seeds = [0]", "nothing to train"), ("seeds = ", "not valid TOML")])
-def test_a_mistake_in_an_experiment_file_is_named(tmp_path, text, message):
-    (tmp_path / "x.toml").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        experiments.load(str(tmp_path / "x.toml"))
-    with pytest.raises(ValueError, match="unknown experiment"):
-        experiments.load("no-such-experiment")
 
 
 # --- data ---
@@ -387,15 +302,6 @@ def test_an_image_without_a_readable_digit_is_refused(tmp_path):
         datasets.load_image(tmp_path / "cut.png")
 
 
-def test_the_behaviour_fingerprint_notices_a_changed_rule(monkeypatch):
-    from rstdp import plasticity, provenance
-
-    before = provenance.behaviour.__wrapped__()
-    assert before == provenance.behaviour.__wrapped__()
-    monkeypatch.setattr(plasticity, "reward_rates", lambda config, phi_r, phi_p: ((0.004, -0.003), (-0.004, 0.0005)))
-    assert before != provenance.behaviour.__wrapped__()
-
-
 def test_the_time_of_a_run_counts_all_its_sessions(data, small, tmp_path):
     first = Trainer(small.replace({"s3.epochs": 1}), data, 3, tmp_path, 20, quiet=True)
     first.run()
@@ -405,9 +311,3 @@ def test_the_time_of_a_run_counts_all_its_sessions(data, small, tmp_path):
     assert second.seconds > first.seconds + second.rows[-1]["seconds"] - 0.01
 
 
-def test_an_experiment_may_leave_its_weights_out(tmp_path):
-    file = tmp_path / "tiny.toml"
-    file.write_text('train = 40\ntest = 20\nweights = false\n[variants.a]\n"s1.maps" = 4\n"s2.maps" = 6\n'
-                    '"s3.maps" = 10\n"s1.epochs" = 1\n"s2.epochs" = 1\n"s3.epochs" = 1\n')
-    results = experiments.run(experiments.load(str(file)), tmp_path / "results", tmp_path / "work", 1, True)
-    assert sorted(path.name for path in results.iterdir()) == ["accuracy.csv", "provenance.json"]

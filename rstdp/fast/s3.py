@@ -278,8 +278,8 @@ def _requantise(old, new, fast, taps, low, step):
 def show(times, labels, classes, weight, fast, error, search, rates, soft):
     """Show the images (N, C, H, W); the one winner of each decides, and learns from reward or punishment.
 
-    labels: (N,), or None where nothing is to be learned. classes: (F, positions), what each neuron stands for. `fast` and
-    `error` come from `screening_weights` and are kept up to date. rates: the pairs (plus, minus) of reward and of
+    labels: (N,), or None where nothing is to be learned. classes: (F, positions), what each neuron stands for. `fast`
+    and `error` come from `screening_weights` and are kept up to date. rates: the pairs (plus, minus) of reward and of
     punishment. Returns (N, 2) int64 rows (feature, position); feature -1 where all neurons stayed silent.
     """
     pad, bins, low, high = search.pad, search.bins, search.low, search.high
@@ -344,7 +344,8 @@ class Readout:
     def winners(self, c2: Tensor) -> Tensor:
         return self.show(c2, None, None, ((0.0, 0.0), (0.0, 0.0)), False)
 
-    def show(self, c2: Tensor, labels: np.ndarray | None, classes: np.ndarray | None, rates: tuple, soft: bool) -> Tensor:
+    def show(self, c2: Tensor, labels: np.ndarray | None, classes: np.ndarray | None, rates: tuple,
+             soft: bool) -> Tensor:
         return torch.from_numpy(show(c2.contiguous().numpy(), labels, classes, self.weight, self.fast, self.error,
                                      self.search, rates, soft))
 
@@ -364,6 +365,7 @@ def rstdp_learner(network: Network, classes: Tensor | None = None) -> Learner:
         if stands_for is None:
             positions = int(np.prod([size + 2 * layer.padding - layer.window + 1 for size in c2.shape[2:]]))
             stands_for = network.decision_map[:, None].expand(-1, positions)
-        return readout.show(c2, labels.numpy(), stands_for.contiguous().numpy(), reward_rates(network.config, *phi), soft)
+        return readout.show(c2, labels.numpy(), stands_for.contiguous().numpy(), reward_rates(network.config, *phi),
+                            soft)
 
     return learn

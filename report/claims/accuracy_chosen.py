@@ -1,0 +1,63 @@
+"""Claim 1c: the paper's accuracy with parameters that were chosen on images held out of the training set."""
+
+from __future__ import annotations
+
+from ..lab import figures
+from ..lab.accuracy import judged
+from ..lab.page import Page
+from ..lab.published import on_mnist
+from ..lab.results import Missing, load, load_joined
+from ..lab.statistics import Estimate, main_effects
+from . import Claim
+
+SWITCHES = ("ceil", "radius", "sigma", "contrast", "pointwise", "last", "bins", "N")  #: of the experiment `search`
+MEANING = ("`ceil`: incomplete windows kept at C2; `radius`: inhibition radius 2 in S2; `sigma`: first weights with a "
+           "standard deviation of 0.02; `contrast`: no local normalisation and DoG centres of equal weight; "
+           "`pointwise`: no pointwise inhibition; `last`: left-over spikes in the last bin, and the last doubling "
+           "passes the limit; `bins`: 30 instead of 15; `N`: 100 instead of 1000.")
+HELD_OUT = "validation_accuracy"
+
+
+def candidates(page: Page) -> None:
+    """Every configuration that was tried, the best first."""
+    search = load("search", page.recorded)
+    tried = {variant: Estimate.of(search.at(variant, column=HELD_OUT)) for variant in search.variants}
+    best, facts = search.chosen(), search.facts["parameters"]
+    page.say(f"{len(tried)} configurations were tried on {facts.get('train', 0) or 60000:,} images, of which "
+             f"{facts.get('validation', 0):,} were held out. The winner is **`{best}`** with {tried[best]} on the "
+             "held-out images.")
+    page.table([(f"`{name}`", search.changes(name), search.passes(name), estimate)
+                for name, estimate in sorted(tried.items(), key=lambda pair: -pair[1].mean)],
+               ["configuration", "changes from `spyketorch`", "passes", "validation accuracy"])
+
+
+def switches(page: Page) -> None:
+    """What each switch of the factorial changes."""
+    search = load("search", page.recorded)
+    try:
+        effects = main_effects({name: search.at(name, column=HELD_OUT) for name in search.variants}, SWITCHES)
+    except ValueError as error:
+        raise Missing("search", f"variants of experiment `search`: {error}") from None
+    helpful = [f"`{name}`" for name, effect in effects.items() if effect.low > 0]
+    harmful = [f"`{name}`" for name, effect in effects.items() if effect.high < 0]
+    page.show(figures.estimates(effects, "change of validation accuracy (percentage points)"),
+              "What each switch changes on average over the combinations of the others, with 95 % intervals. "
+              + MEANING, "search")
+    page.say("The combinations are a fractional factorial, in which no pair of switches is mistaken for a single one. "
+             f"Better than SpykeTorch's choice, by an interval without zero: {', '.join(helpful) or 'none'}; worse: "
+             f"{', '.join(harmful) or 'none'}.")
+
+
+def trained(page: Page) -> None:
+    """How the winner does on the test set."""
+    best, search = load_joined("best", page.recorded), load("search", page.recorded)
+    variant = best.variants[0]
+    same = best.facts["configurations"][variant] == search.facts["configurations"][search.chosen()]
+    page.say(f"The experiment `best` "
+             f"{'trains this winner' if same else '**does not train this winner** but other parameters'}: after "
+             f"{best.passes(variant)} passes {Estimate.of(best.at(variant))} on the test set; best epoch, chosen on "
+             f"the test set, {Estimate.of(best.best(variant))}.")
+
+
+CLAIM = Claim("1c. The same, the parameters that a validation split chose", on_mnist,
+              lambda folders: judged(folders, "best"), "search", (candidates, switches, trained), "curves")

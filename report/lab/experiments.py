@@ -1,0 +1,247 @@
+"""Experiments by name: variants times seeds, from a file, in parallel, resumable, with results that carry provenance.
+
+An experiment is a TOML file in report/experiments; its results go to report/results/<name>. `[defaults]` are merged
+into every variant. A variant's `config` is what it starts from, and its `passes` name a study's rules of learning,
+where it does not learn by the model's own. Runs are independent, so joblib spreads them over the cores, or, inside
+`joblib.parallel_config(backend="dask")`, over a cluster.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from joblib import Parallel, delayed
+
+from rstdp import data
+from rstdp.config import Config, get_config
+from rstdp.fast import batched
+from rstdp.learning import Passes
+from rstdp.training import Trainer, write_csv
+
+from .. import REPORT
+from . import provenance, registry
+
+KEYS = {"description", "dataset", "train", "test", "validation", "seeds", "weights", "defaults", "variants"}
+EVENTS = "nmnist"  #: how the names of those data sets begin that depend on the fingerprint "events"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Which variants of the model to train on which data, with which seeds."""
+
+    name: str
+    description: str
+    dataset: str
+    variants: dict[str, Config]
+    seeds: tuple[int, ...] = (0,)
+    train: int = 0  #: training images, 0 for all
+    test: int = 0
+    validation: int = 0  #: of the training images, held out
+    weights: bool = True  #: keep the final weights of each variant's first seed with the results
+    parameters: dict = field(default_factory=dict)  #: the file as it was read, defaults merged into the variants
+    passes: dict[str, str] = field(default_factory=dict)  #: of the variants that learn by a study's rules, their name
+    asked: tuple[tuple[str, int], ...] | None = None  #: the runs to make now, None for all
+
+    def runs(self) -> list[tuple[str, int]]:
+        return [(variant, seed) for variant in self.variants for seed in self.seeds]
+
+    def needs(self, variant: str) -> tuple[str, ...]:
+        """The fingerprints that a run of this variant depends on."""
+        return _needs(self.dataset, self.passes.get(variant, ""))
+
+    def narrowed(self, variants: Iterable[str] = (), seeds: Iterable[int] = ()) -> Experiment:
+        """The same, of which `run` makes these variants and seeds only, () for all. Raises ValueError for others."""
+        for what, asked, known in (("variant", variants, self.variants), ("seed", seeds, self.seeds)):
+            for one in asked:
+                if one not in known:
+                    raise ValueError(f"experiment {self.name!r} has no {what} {one!r}; it has "
+                                     + ", ".join(map(str, known)))
+        return dataclasses.replace(self, asked=tuple(
+            (variant, seed) for variant, seed in self.runs()
+            if (not variants or variant in variants) and (not seeds or seed in seeds)))
+
+
+def names() -> list[str]:
+    """The experiments that have a file."""
+    return sorted(path.stem for path in (REPORT / "experiments").glob("*.toml"))
+
+
+def load(name: str) -> Experiment:
+    """Read report/experiments/<name>.toml, or a path that ends in .toml.
+
+    Raises ValueError that names an unknown experiment, key, configuration or parameter.
+    """
+    path = Path(name) if name.endswith(".toml") else REPORT / "experiments" / f"{name}.toml"
+    if not path.exists():
+        raise ValueError(f"unknown experiment {name!r}; known are {', '.join(names())}")
+    try:
+        raw = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path} is not valid TOML: {error}") from error
+    for key in raw.keys() - KEYS:
+        raise ValueError(f"{path}: unknown key {key!r}; known are {', '.join(sorted(KEYS))}")
+    defaults = raw.pop("defaults", {})
+    raw["variants"] = {name: {**defaults, **changes} for name, changes in raw.get("variants", {}).items()}
+    variants, passes = {}, {}
+    for variant, changes in raw["variants"].items():
+        try:
+            config, rules = configure(changes)
+        except ValueError as error:
+            raise ValueError(f"{path}, variant {variant!r}: {error}") from error
+        variants[variant] = dataclasses.replace(config, name=variant)
+        if rules:
+            passes[variant] = rules
+    if not variants:
+        raise ValueError(f"{path} has no [variants.<name>]: there is nothing to train")
+    train, test, validation = (raw.get(key, 0) for key in ("train", "test", "validation"))
+    return Experiment(path.stem, raw.get("description", ""), raw.get("dataset", "digits"), variants,
+                      tuple(raw.get("seeds", [0])), train, test, validation, bool(raw.get("weights", True)), raw,
+                      passes)
+
+
+def configure(changes: dict) -> tuple[Config, str]:
+    """The configuration of a variant's table, and the name of its passes, "" for the model's own.
+
+    Raises ValueError that names an unknown configuration, parameter or passes.
+    """
+    changes = dict(changes)
+    config, rules = get_config(changes.pop("config", "spyketorch")), changes.pop("passes", "")
+    known = registry.all_passes()
+    if rules and rules not in known:
+        raise ValueError(f"unknown passes {rules!r}; known are {', '.join(sorted(known))}")
+    if not rules:  # as in results that were recorded before variants named their passes
+        rules = next((name for name, each in known.items() if changes.keys() & set(each.parameters)), "")
+    if rules:
+        config = known[rules].kind.config.of(config)
+    return config.replace(changes), rules
+
+
+def needs(facts: dict, variant: str) -> tuple[str, ...]:
+    """The fingerprints that a recorded run depends on, given the facts of its experiment."""
+    return _needs(facts["dataset"], configure(facts["parameters"]["variants"][variant])[1])
+
+
+def _needs(dataset: str, rules: str) -> tuple[str, ...]:
+    """The core, the rules where they are a study's own, and how events are made where the data set has some."""
+    return (provenance.CORE, *([rules] if rules else []), *(["events"] if dataset.startswith(EVENTS) else []))
+
+
+def run(experiment: Experiment, results: Path | None = None, work: Path | None = None, jobs: int = -1,
+        quiet: bool = False, again: bool = False, device: str = "", cache: Path | None = None) -> Path:
+    """Train every variant with every seed and write accuracy.csv, provenance.json and the final weights.
+
+    results: folder of the small files to keep (report/results/<name>); work: folder of the checkpoints
+    (report/work/<name>), from which an interrupted run resumes. Runs that the results folder holds already, of this
+    configuration, data and behaviour of the code, are not repeated, unless `again`. device: S3 of all seeds of a
+    variant learns there in one batch, for example "cuda"; without it `jobs` runs share the cores. cache: folder for
+    spike times (see `Trainer`). Returns the results folder. Files are brought up to date after every run, so that
+    nothing finished is lost.
+    """
+    results = Path(results or REPORT / "results" / experiment.name)
+    work = Path(work or REPORT / "work" / experiment.name)
+    checksum = data.load(experiment.dataset, experiment.train, experiment.test).checksum()
+    kept = {} if again else recorded(experiment, results, checksum)
+    left = [one for one in experiment.runs() if one not in kept and one in (experiment.asked or experiment.runs())]
+    if device:
+        groups = [[one for one in left if one[0] == variant] for variant in experiment.variants]
+    else:
+        groups = [[one] for one in left]
+    done = Parallel(n_jobs=1 if device else jobs, return_as="generator_unordered")(
+        delayed(_train)(experiment, group, work, quiet, device, cache) for group in groups if group)
+    for _ in done:
+        collect(experiment, results, work, checksum, again)
+    return results
+
+
+def _train(experiment: Experiment, runs: list[tuple[str, int]], work: Path, quiet: bool, device: str,
+           cache: Path | None) -> None:
+    """Train one run, or with `device` all seeds of a variant in one batch, each in its folder."""
+    if not device:
+        torch.set_num_threads(1)  # the runs share the cores between them
+    dataset, trainers = data.load(experiment.dataset, experiment.train, experiment.test), []
+    for variant, seed in runs:
+        folder = work / f"{variant}-{seed}"
+        trainer = Trainer(experiment.variants[variant], dataset, seed, folder, experiment.validation,
+                          _passes(experiment, variant), quiet, cache)
+        if not (trainer.finished and (folder / "run.json").exists()):
+            trainers.append(trainer)
+            sessions = _sessions(folder)
+            sessions.append(provenance.describe(experiment.needs(variant), from_epoch=len(trainer.rows),
+                                                device=device or "cpu"))
+            provenance.write_json(folder / "sessions.json", sessions)
+    if device and trainers:
+        batched.learn_s3(trainers, device)
+    for trainer in trainers:
+        folder = work / f"{trainer.config.name}-{trainer.seed}"
+        trainer.run()
+        provenance.write_json(folder / "run.json", {
+            "variant": trainer.config.name, "seed": trainer.seed, "sessions": _sessions(folder),
+            "peak_memory_mb": provenance.peak_memory_mb(), "seconds": round(trainer.seconds, 1)})
+
+
+def _passes(experiment: Experiment, variant: str) -> Passes:
+    """How a variant learns: by the model's own rules, or by a study's."""
+    return registry.all_passes()[experiment.passes[variant]].kind() if variant in experiment.passes else Passes()
+
+
+def _sessions(folder: Path) -> list[dict]:
+    """Where a run was computed; one that was resumed may have seen several versions of the code."""
+    path = folder / "sessions.json"
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def recorded(experiment: Experiment, results: Path, checksum: str) -> dict[tuple[str, int], tuple[dict, list]]:
+    """The runs in a results folder that are still valid: {(variant, seed): (its provenance, its rows)}.
+
+    Valid are runs with all their epochs, of the present configuration and data, by code that computed the same.
+    """
+    try:
+        facts = json.loads((results / "provenance.json").read_text())
+        with open(results / "accuracy.csv", newline="") as file:
+            rows = list(csv.reader(file))[1:]
+    except (OSError, ValueError):
+        return {}
+    found = {}
+    for one in facts["runs"]:
+        config = experiment.variants.get(one["variant"])
+        mine = [row for row in rows if row[:2] == [one["variant"], str(one["seed"])]]
+        if (config and facts["data_md5"] == checksum and len(mine) == config.s3.epochs
+                and facts["configurations"].get(one["variant"]) == config.digest()
+                and not provenance.stale(one["sessions"][-1], experiment.needs(one["variant"]))):
+            found[one["variant"], one["seed"]] = one, mine
+    return found
+
+
+def collect(experiment: Experiment, results: Path, work: Path, checksum: str, again: bool = False) -> None:
+    """Gather the runs that are complete so far into the results folder, beside those recorded there before.
+
+    The weights of each variant's first seed are kept with them, unless the experiment has `weights = false`.
+    """
+    results.mkdir(parents=True, exist_ok=True)
+    kept, rows, runs = {} if again else recorded(experiment, results, checksum), [], []
+    for variant, seed in experiment.runs():
+        folder = work / f"{variant}-{seed}"
+        if (folder / "run.json").exists():
+            with open(folder / "accuracy.csv", newline="") as file:
+                rows += list(csv.reader(file))[1:]
+            runs.append(json.loads((folder / "run.json").read_text()))
+            if experiment.weights and seed == experiment.seeds[0]:
+                (results / f"{variant}-{seed}.npz").write_bytes((folder / "weights.npz").read_bytes())
+        elif (variant, seed) in kept:
+            runs.append(kept[variant, seed][0])
+            rows += kept[variant, seed][1]
+    write_csv(results / "accuracy.csv", rows)
+    everything = dict.fromkeys(name for variant in experiment.variants for name in experiment.needs(variant))
+    facts = provenance.describe(
+        everything, experiment=experiment.name, parameters=experiment.parameters, dataset=experiment.dataset,
+        data_md5=checksum,
+        configurations={name: config.digest() for name, config in experiment.variants.items()}, runs=runs,
+        complete=len(runs) == len(experiment.runs()))
+    provenance.write_json(results / "provenance.json", facts)

@@ -1,0 +1,121 @@
+"""The page: what it is made from, and how its parts say things and show tables and figures."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from IPython.display import Markdown, display
+from matplotlib.figure import Figure
+
+from rstdp import data
+from rstdp.network import Network, load_pretrained
+from rstdp.show import figures
+
+from .. import REPORT
+from . import experiments
+from .results import Missing, Result, load
+
+
+class Page:
+    """What a part of the report gets: the results, and how to show something.
+
+    preset: that makes this page; results: folder of what it has just computed; recorded: folders of recorded results,
+    the first that has a result counts (relative ones start in report/); test_images: how many of MNIST the figures use,
+    0 for all; spent: seconds that the build took before this page.
+    """
+
+    def __init__(self, preset: str, results: str = "", recorded: Sequence[str] = ("results",), test_images: int = 0,
+                 spent: float = 0.0):
+        self.preset, self.test_images, self.spent, self.started = preset, test_images, spent, time.perf_counter()
+        self.results = REPORT / (results or f"output/{preset}/results")
+        self.recorded = [REPORT / folder for folder in recorded]
+        self.problems: list[str] = []  #: results that are missing, in words
+        self.failed: list[str] = []  #: parts that stopped with an error
+        self._figures = 0
+        figures.style()
+        names = set(experiments.names()) - {"digits", "mnist5k"}  # these a preset trains
+        self.fresh = self._load(_names([self.results]), [self.results])  #: what the preset has just computed, by name
+        self.kept = self._load(names | _names(self.recorded), self.recorded)  #: what is recorded, by name
+
+    @property
+    def experiments(self) -> dict[str, Result]:
+        """Recorded and just computed, by name; the latter where there are both."""
+        return {**self.kept, **self.fresh}
+
+    def _load(self, names: Iterable[str], folders: list[Path]) -> dict[str, Result]:
+        found = {}
+        for name in sorted(names):
+            try:
+                found[name] = load(name, folders)
+            except Missing as missing:
+                self.problems.append(str(missing))
+        return found
+
+    def say(self, text: str) -> None:
+        """Text, with Markdown."""
+        display(Markdown(text))
+
+    def table(self, rows: Iterable[Iterable], columns: Sequence[str]) -> None:
+        head = "| " + " | ".join(columns) + " |\n|" + "---|" * len(columns) + "\n"
+        self.say(head + "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |"
+                                  for row in rows))
+
+    def show(self, figure: Figure, caption: str, anchor: str = "") -> None:
+        """A figure with a numbered caption that serves as its alternative text too; `anchor` names it for links."""
+        self._figures += 1
+        if anchor:
+            self.say(f'<a id="figure-{anchor}"></a>')
+        display(figure, metadata={"image/png": {"alt": caption.replace("`", "")}})
+        self.say(f"*Figure {self._figures}. {caption}*")
+
+    def add(self, *parts: Callable[[Page], None]) -> None:
+        """Show parts one after the other; one that fails says so in its place, and the rest goes on."""
+        for part in parts:
+            try:
+                part(self)
+            except Missing as missing:
+                self.say(str(missing))
+            except Exception as error:
+                self.failed.append(f"{part.__module__}: {type(error).__name__}: {error}")
+                self.say(f"**Failed:** {self.failed[-1]}")
+                traceback.print_exc(file=sys.stderr)
+
+    def close(self) -> None:
+        """Raises RuntimeError where a part has failed, so that whoever makes the page learns of it."""
+        if self.failed:
+            raise RuntimeError("the page is not whole: " + "; ".join(self.failed))
+
+    @cached_property
+    def networks(self) -> dict[str, Network]:
+        """Networks that learned all of MNIST, by name; the first is the one whose layers are shown."""
+        networks = {f"{name}/{key}": network for name in ("best", "paper", "mnist") if name in self.kept
+                    for key, network in self.kept[name].networks().items()}
+        return {**networks, "the package's": load_pretrained("mnist")}
+
+    @property
+    def main(self) -> str:
+        return next(iter(self.networks))
+
+    @cached_property
+    def mnist(self) -> data.Dataset:
+        """MNIST's test images. Raises Missing."""
+        if not data.at_hand("mnist"):
+            raise Missing("mnist", "MNIST's images are not on this machine", "make report PRESET=full")
+        return data.load("mnist").subset(0, self.test_images)
+
+    @cached_property
+    def decided(self) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+        """Decisions and winning maps of every network on MNIST's test images. Raises Missing."""
+        return {name: network.decide(network.features(self.mnist.test_images))
+                for name, network in self.networks.items()}
+
+
+def _names(folders: Iterable[Path]) -> set[str]:
+    """Experiments that have results in these folders."""
+    return {path.parent.name for folder in folders for path in folder.glob("*/accuracy.csv")}

@@ -1,0 +1,119 @@
+"""What the studies offer by name: results, passes, and fingerprints of what they compute.
+
+A study registers these when its module is imported, and all modules in report/studies are: a new study is one new file
+or folder there.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from rstdp.learning import Passes
+
+from .. import REPORT
+
+
+@dataclass(frozen=True)
+class Result:
+    """A folder in report/results that no experiment makes, and the function that makes it."""
+
+    name: str
+    about: str  #: one line
+    make: Callable[[Any], int | None]  #: gets a `runner.Job`; may return an exit code
+    needs: tuple[str, ...]  #: the fingerprints that it depends on
+    dataset: str = ""  #: read where the command names no other; "" where there is no choice
+    seeds: tuple[int, ...] = ()  #: the same
+    settings: Mapping[str, Any] = field(default_factory=dict)  #: what --set changes, with its defaults
+    recorded: bool = True  #: else a tool, which leaves nothing in report/results
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """A tiny run of what a study computes."""
+
+    probe: Callable[[], Iterable]  #: yields arrays, tensors or plain values, in seconds, without a download
+    first: str  #: what counts for results that were recorded before there were such fingerprints
+
+
+class PassesByName(NamedTuple):
+    """Rules of learning that a study adds."""
+
+    kind: type[Passes]
+    parameters: tuple[str, ...]  #: of a variant, by which it asks for them
+
+
+_results: dict[str, Result] = {}
+_passes: dict[str, PassesByName] = {}
+_fingerprints: dict[str, Fingerprint] = {}
+
+
+def result(name: str, about: str, needs: Sequence[str], **options):
+    """Decorator of the function that makes a result; see `Result`. One function may make several."""
+    def register(make):
+        _results[name] = Result(name, about, make, tuple(needs), **options)
+        return make
+    return register
+
+
+def passes(name: str, *parameters: str):
+    """Decorator of a class of `rstdp.learning.Passes` that a variant may name; needs a fingerprint of that name.
+
+    parameters: those of a variant that no other passes know, so that one that changes them asks for these passes.
+    """
+    def register(cls):
+        _passes[name] = PassesByName(cls, parameters)
+        return cls
+    return register
+
+
+def fingerprint(name: str, first: str):
+    """Decorator of the tiny run of what a study computes; see `Fingerprint`."""
+    def register(probe):
+        _fingerprints[name] = Fingerprint(probe, first)
+        return probe
+    return register
+
+
+@functools.cache
+def discover() -> None:
+    """Import every study."""
+    for module in pkgutil.walk_packages([str(REPORT / "studies")], "report.studies."):
+        importlib.import_module(module.name)
+
+
+def all_results() -> dict[str, Result]:
+    """Whatever `python -m report run` makes besides experiments, tools too, by name."""
+    discover()
+    return dict(sorted(_results.items()))
+
+
+def results() -> dict[str, Result]:
+    """The results of studies that are recorded in report/results, by name."""
+    return {name: one for name, one in all_results().items() if one.recorded}
+
+
+def all_passes() -> dict[str, PassesByName]:
+    """Rules of learning by name."""
+    discover()
+    return _passes
+
+
+def all_fingerprints() -> dict[str, Fingerprint]:
+    """The tiny runs by name."""
+    discover()
+    return _fingerprints
+
+
+def needs(name: str) -> tuple[str, ...]:
+    """The fingerprints that the result of a study depends on."""
+    return all_results()[name].needs
+
+
+def command(name: str) -> str:
+    """What makes a result, of a study or of an experiment, as one types it in the repository's root."""
+    return f"python -m report run {name}"

@@ -1,0 +1,193 @@
+"""Results as they are recorded: found, read, joined, and whether they are whole and current.
+
+Results are looked for in several folders, the first that has them counts: report/results as recorded, or what
+`FROM_SCRATCH=1` has just made. Accuracies are shares of 1.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rstdp import data
+from rstdp.config import SPYKETORCH, Config
+from rstdp.network import Network
+
+from . import experiments, provenance, registry
+from .registry import command
+from .statistics import Estimate, difference
+
+
+class Missing(Exception):
+    """A result that is not there, or not whole; the message says what is missing and the command that makes it."""
+
+    def __init__(self, name: str, what: str, by: str | None = None):
+        super().__init__(f"**Missing:** {what}. Make it with `{by or command(name)}`.")
+        self.name = name  #: of the result
+
+
+@dataclass(frozen=True)
+class Result:
+    """An experiment's result files."""
+
+    name: str
+    rows: pd.DataFrame
+    facts: dict
+    folder: Path
+
+    @property
+    def variants(self) -> list[str]:
+        return list(self.rows.variant.unique())
+
+    def part(self, variant: str) -> pd.DataFrame:
+        """The rows of one variant, up to the last epoch that all its seeds have reached. Raises Missing."""
+        rows = self.rows[self.rows.variant == variant]
+        if rows.empty:
+            raise Missing(self.name, f"variant `{variant}` of experiment `{self.name}`")
+        return rows[rows.epoch <= rows.groupby("seed").epoch.max().min()]
+
+    def passes(self, variant: str) -> int:
+        """How many passes all seeds of a variant have made. Raises Missing."""
+        return int(self.part(variant).epoch.max())
+
+    def at(self, variant: str, epoch: int | None = None, column: str = "test_accuracy") -> np.ndarray:
+        """One value a seed after `epoch` passes, by default the last. Raises Missing."""
+        epoch = self.passes(variant) if epoch is None else epoch
+        rows = self.part(variant)
+        values = rows[rows.epoch == epoch].sort_values("seed")[column].to_numpy(float)
+        if not len(values) or np.isnan(values).any():
+            raise Missing(self.name, f"{column} of variant `{variant}` after {epoch} passes in experiment "
+                                     f"`{self.name}`")
+        return values
+
+    def best(self, variant: str) -> np.ndarray:
+        """Each seed's highest test accuracy at any epoch: chosen on the test set, only to compare with others."""
+        return self.part(variant).groupby("seed").test_accuracy.max().to_numpy(float)
+
+    def chosen(self) -> str:
+        """The variant that is best on what was held out of the training data."""
+        return max(self.variants, key=lambda variant: self.at(variant, column="validation_accuracy").mean())
+
+    def effects(self, base: str, variants: Sequence[str]) -> dict[str, Estimate]:
+        """What each variant changes in the final test accuracy against `base`; those without a result are left out."""
+        reference = self.at(base)
+        return {name: difference(self.at(name), reference) for name in variants if name in self.variants}
+
+    def config(self, variant: str) -> Config:
+        """The configuration as it was recorded. Raises ValueError where the code no longer knows it."""
+        return experiments.configure(self.facts["parameters"]["variants"][variant])[0]
+
+    def changes(self, variant: str) -> str:
+        """How a variant differs from `spyketorch`, but for its passes, in words."""
+        config = self.config(variant)
+        base, mine = (pd.json_normalize(one.to_dict()).iloc[0].to_dict() for one in (config.of(SPYKETORCH), config))
+        told = [f"{name} = {value}" for name, value in mine.items()
+                if value != base[name] and name != "name" and not name.endswith(".epochs")]
+        return ", ".join(told) or "none"
+
+    def networks(self) -> dict[str, Network]:
+        """The weights kept with the results, by "variant-seed"."""
+        return {path.stem: Network.load(path) for path in sorted(self.folder.glob("*.npz"))}
+
+    def joined(self, other: Result) -> Result:
+        """These runs and those of `other` with the same configuration, passes and data, but for seeds that are here."""
+        found, held_out = [self.rows], [each.facts["parameters"].get("validation", 0) for each in (self, other)]
+        if self.facts["data_md5"] == other.facts["data_md5"] and held_out[0] == held_out[1]:
+            for variant, again in itertools.product(self.variants, other.variants):
+                if self.config(variant) == other.config(again):
+                    seeds = set(self.rows[self.rows.variant == variant].seed)
+                    rows = other.rows[(other.rows.variant == again) & ~other.rows.seed.isin(seeds)]
+                    found.append(rows.assign(variant=variant))
+        return replace(self, rows=pd.concat(found, ignore_index=True))
+
+    def absent(self) -> list[str]:
+        """Runs that the experiment names and the files lack, or hold with fewer passes."""
+        try:
+            chosen = experiments.load(self.name)
+        except ValueError:  # no file of that name: what the results themselves say
+            return [] if self.facts["complete"] else ["some runs"]
+        reached = self.rows.groupby(["variant", "seed"]).epoch.max().to_dict()
+        return [f"{variant}, seed {seed} ({reached.get((variant, seed), 0)} of {config.s3.epochs} passes)"
+                for variant, config in chosen.variants.items() for seed in chosen.seeds
+                if reached.get((variant, seed), 0) < config.s3.epochs]
+
+    def stale(self) -> dict[str, list[str]]:
+        """Why runs are no longer what this code would give: {reason: runs}."""
+        found: dict[str, list[str]] = {}
+        now = checksum(self.facts["dataset"], *(self.facts["parameters"].get(key, 0) for key in ("train", "test")))
+        for run in self.facts["runs"]:
+            label = f"{run['variant']}-{run['seed']}"
+            for reason in provenance.stale(run["sessions"][-1], experiments.needs(self.facts, run["variant"])):
+                found.setdefault(reason, []).append(label)
+            if now and self.facts["data_md5"] != now:
+                found.setdefault("the data are not the same", []).append(label)
+            try:
+                if experiments.load(self.name).variants[run["variant"]].digest() != (
+                        self.facts["configurations"].get(run["variant"])):
+                    found.setdefault("the experiment's parameters have changed", []).append(label)
+            except (ValueError, KeyError):
+                pass
+        return found
+
+
+def load(name: str, folders: Sequence[Path]) -> Result:
+    """The results of an experiment from the first folder that has them. Raises Missing."""
+    path = locate(name, folders)
+    if path is None:
+        raise Missing(name, f"no result of experiment `{name}`")
+    try:
+        rows = pd.read_csv(path / "accuracy.csv")
+        facts = json.loads((path / "provenance.json").read_text())
+        assert len(rows) and set(facts) >= {"runs", "parameters", "dataset", "data_md5", "configurations"}
+        return Result(facts["experiment"], rows, facts, path)
+    except (OSError, ValueError, KeyError, AssertionError) as error:
+        raise Missing(name, f"experiment `{name}` has no whole result ({type(error).__name__}: {error})") from None
+
+
+def load_joined(name: str, folders: Sequence[Path], others: Sequence[str] = ("paper", "best")) -> Result:
+    """`load`, with the runs that other experiments made of the same configuration. Raises Missing."""
+    result = load(name, folders)
+    for other in others:
+        with contextlib.suppress(Missing):
+            result = result.joined(load(other, folders))
+    return result
+
+
+def locate(file: str, folders: Sequence[Path]) -> Path | None:
+    """A result file in the first folder that has it."""
+    return next((path for folder in folders if (path := Path(folder) / file).exists()), None)
+
+
+def need(file: str, folders: Sequence[Path]) -> Path:
+    """`locate`, but it raises Missing."""
+    path = locate(file, folders)
+    if path is None:
+        raise Missing(file.partition("/")[0], f"`{file}`")
+    return path
+
+
+def read_table(file: str, folders: Sequence[Path]) -> tuple[pd.DataFrame, dict]:
+    """A result file that no experiment wrote, such as verify/agreement.csv, and its provenance. Raises Missing."""
+    path = need(file, folders)
+    facts = path.parent / "provenance.json"
+    return pd.read_csv(path), json.loads(facts.read_text()) if facts.exists() else {}
+
+
+@functools.cache
+def checksum(dataset: str, train: int, test: int) -> str | None:
+    """md5 of a data set as it is here now; None where it is not here."""
+    return data.load(dataset, train=train, test=test).checksum() if data.at_hand(dataset) else None
+
+
+def stale(name: str, facts: dict) -> str:
+    """A remark where a study's result, with these facts, is not what this code would give; else nothing."""
+    reasons = provenance.stale(facts, registry.needs(name))
+    return f" **Stale:** {'; '.join(reasons)}." if reasons else ""

@@ -1,0 +1,1 @@
+"""The parts of the report that are no claims of their own, one file each; PARTS are shown in their order."""

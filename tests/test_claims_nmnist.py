@@ -1,0 +1,77 @@
+"""N-MNIST in the report: claims 7a and 7b follow their files, and thresholds are chosen without the real recordings."""
+
+import json
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from report import claims
+from report.claims import nmnist_real, nmnist_simulated
+from report.lab.figures import nmnist_curves
+from report.lab.published import curve
+from report.lab.statistics import Estimate
+from report.sections import encodings
+
+
+def row(folder, number):
+    return next(claim for claim in claims.table([folder]).itertuples() if claim.claim.startswith(number))
+
+
+def write(folder, name, dataset, accuracies):
+    """An experiment with one pass; accuracies: {variant: [(on simulated ones held out, on real ones), ... a seed]}."""
+    rows = [(variant, seed, 1, 0.9, held_out, real, 0.0, 1.0)
+            for variant, seeds in accuracies.items() for seed, (held_out, real) in enumerate(seeds)]
+    columns = "variant seed epoch train_accuracy validation_accuracy test_accuracy silent seconds".split()
+    (folder / name).mkdir(parents=True)
+    pd.DataFrame(rows, columns=columns).to_csv(folder / name / "accuracy.csv", index=False)
+    variants = {variant: {"s2.threshold": 15} for variant in accuracies}
+    (folder / name / "provenance.json").write_text(json.dumps({
+        "experiment": name, "dataset": dataset, "data_md5": "", "parameters": {"variants": variants}, "runs": [],
+        "configurations": {}}))
+
+
+def write_folds(folder, right, variant="s3-real"):
+    """Two seeds of two folds of 50 recordings each; right: how many of a fold's are right."""
+    rows = [(variant, seed, fold, 1, 50, 1.0, right / 50) for seed in (0, 1) for fold in (0, 1)]
+    (folder / "nmnist-real").mkdir()
+    pd.DataFrame(rows, columns="variant seed fold epoch recordings train_accuracy test_accuracy".split()).to_csv(
+        folder / "nmnist-real" / "folds.csv", index=False)
+
+
+@pytest.mark.parametrize("real, word", [((0.92, 0.93, 0.92), "reproduced"), ((0.86, 0.87, 0.86), "not"),
+                                        ((0.91, 0.911, 0.912), "partly")])
+def test_claim_7a_follows_its_file(tmp_path, real, word):
+    write(tmp_path, "nmnist", "nmnist-transfer", {"saccades": [(0.95, each) for each in real]})
+    found = row(tmp_path, "7a")
+    assert found.verdict == word and str(found.ours) == str(Estimate.of(real))
+
+
+def test_claim_7b_counts_each_recording_once_and_leaves_out_unfinished_seeds(tmp_path):
+    write_folds(tmp_path, 40)
+    path = tmp_path / "nmnist-real" / "folds.csv"
+    table = pd.read_csv(path)
+    table[~((table.seed == 1) & (table.fold == 1))].to_csv(path, index=False)
+    found = nmnist_real.cross_validated([tmp_path])
+    assert found.seed.tolist() == [0] and found.recordings.tolist() == [100] and found.accuracy.tolist() == [0.8]
+    assert row(tmp_path, "7b").verdict == "not"
+
+
+def test_thresholds_are_chosen_on_simulated_recordings_not_on_real_ones(tmp_path):
+    for name in encodings.EXPERIMENTS:
+        write(tmp_path, name, f"nmnist-transfer/{name[7:]}", {"a": [(0.9, 0.5)], "b": [(0.8, 0.99)]})
+    assert [(row.encoding, row.variant) for row in encodings.tried([tmp_path]) if row.chosen] == [
+        (name[7:], "a") for name in encodings.EXPERIMENTS]
+
+
+def test_the_share_of_recordings_has_an_exact_interval(tmp_path):
+    table = pd.DataFrame({"seed": [0] * 100 + [1] * 100, "right": [True] * 90 + [False] * 110})
+    found, exact = nmnist_simulated.recordings_share(table), stats.binomtest(90, 100).proportion_ci(0.95, "exact")
+    assert (found.mean, found.low, found.high) == (0.9, exact.low, exact.high) and "100 recordings" in str(found)
+
+
+def test_curves_show_the_mean_over_seeds():
+    rows = pd.DataFrame({"seed": [0, 0, 1, 1], "epoch": [1, 2, 1, 2], "accuracy": [0.5, 0.6, 0.7, 0.8]})
+    fig = nmnist_curves({"real": rows}, 0.9178, curve("student_nmnist"))
+    line = next(line for line in fig.axes[0].lines if line.get_label() == "real")
+    assert list(line.get_ydata()) == pytest.approx([60, 70])

@@ -1,0 +1,151 @@
+"""The report's notebook: its numbers come from result files, what is missing is said, a claim is one file."""
+
+import json
+import re
+import shutil
+import sys
+
+import nbformat
+import pandas as pd
+import papermill
+import pytest
+
+from report import REPORT, claims
+from report.lab import experiments
+from report.lab.page import Page
+from report.lab.results import Missing
+
+NOTEBOOK = REPORT / "replication-report.ipynb"
+
+
+def rendered(tmp_path, results="nothing", recorded="nothing", **where):
+    """The text of the report made from these two folders."""
+    target = tmp_path / "report.ipynb"
+    papermill.execute_notebook(str(NOTEBOOK), str(target), {
+        "preset": "tiny", "results": str(results), "recorded": [str(recorded)], "test_images": 100},
+        progress_bar=False, **where)
+    return text_of(target)
+
+
+def text_of(notebook):
+    """What the cells of an executed notebook have said."""
+    outputs = [output for cell in nbformat.read(notebook, 4).cells for output in cell.get("outputs", [])]
+    return "\n".join(output["data"].get("text/markdown", "") for output in outputs if "data" in output)
+
+
+def claim(text, name):
+    """The row of the claims table that starts with `name`."""
+    return next(line for line in text.splitlines() if line.startswith(f"| {name}"))
+
+
+def test_the_notebook_is_short():
+    lines = [line for cell in nbformat.read(NOTEBOOK, 4).cells if cell.cell_type == "code"
+             for line in cell.source.splitlines()]
+    assert len(lines) <= 150 and max(map(len, lines)) <= 120
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """The results of a tiny experiment, whose numbers the report must show."""
+    folder = tmp_path_factory.mktemp("report")
+    (folder / "tiny.toml").write_text(
+        'description = "Tiny"\ndataset = "digits"\ntrain = 100\ntest = 40\nseeds = [0, 1]\n[variants.mine]\n'
+        '"s1.maps" = 10\n"s2.maps" = 20\n"s3.maps" = 200\n"s3.epochs" = 2\n"s1.epochs" = 1\n"s2.epochs" = 1\n')
+    experiments.run(experiments.load(str(folder / "tiny.toml")), folder / "results" / "tiny", folder / "work", jobs=1,
+                    quiet=True)
+    return folder / "results"
+
+
+def test_numbers_come_from_the_result_files(results, tmp_path):
+    text = rendered(tmp_path, results, cwd=str(tmp_path))  # from any folder
+    for words in ("(2 seeds)", "| seed", "data md5", "SpykeTorch", "| encoder | 1,411,200"):
+        assert words in text or words.strip("| ") in text
+    assert re.search(r"\| S1 learning \| 600 steps \| 0 \| 0 \|", text)
+    csv = results / "tiny" / "accuracy.csv"
+    rows = pd.read_csv(csv)
+    rows.loc[rows.epoch == rows.epoch.max(), "test_accuracy"] = 0.987654
+    rows.to_csv(csv, index=False)
+    facts = json.loads((results / "tiny" / "provenance.json").read_text())
+    facts["runs"][0]["sessions"][0]["behaviour"] = "older"
+    (results / "tiny" / "provenance.json").write_text(json.dumps(facts))
+    again = rendered(tmp_path, results, cwd=str(REPORT))
+    assert "98.77" in again and "98.77" not in text
+    assert "Stale" in again and "Stale" not in text
+
+
+@pytest.fixture()
+def recorded(tmp_path):
+    """A copy of the recorded long runs, without weights, to be tampered with."""
+    for file in ("paper/accuracy.csv", "paper/provenance.json"):
+        (tmp_path / "recorded" / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPORT / "results" / file, tmp_path / "recorded" / file)
+    return tmp_path / "recorded"
+
+
+def test_a_changed_number_changes_prose_table_and_verdict(recorded, tmp_path):
+    text, csv = rendered(tmp_path, recorded=recorded), recorded / "paper" / "accuracy.csv"
+    rows = pd.read_csv(csv)
+    last = rows.index[(rows.variant == "spyketorch") & (rows.epoch == 680)]
+    before = f"{100 * rows.test_accuracy[last[0]]:.2f} %"
+    assert "**partly**" in claim(text, "1b.") and before in claim(text, "1b.")
+    assert f"680 passes at {before}" in text
+    rows.loc[last, "test_accuracy"] = 0.9123
+    rows.to_csv(csv, index=False)
+    again = rendered(tmp_path, recorded=recorded)
+    assert "**not**" in claim(again, "1b.") and "91.23 %" in claim(again, "1b.")
+    assert "680 passes at 91.23 %" in again and f"680 passes at {before}" not in again
+
+
+def test_missing_results_are_said_with_the_command_and_the_rest_is_rendered(recorded, tmp_path):
+    shutil.rmtree(recorded / "paper")
+    text = rendered(tmp_path, recorded=recorded)
+    assert "No results in" in text and "make report PRESET=tiny" in text
+    assert "no result of experiment `paper`. Make it with `python -m report run paper`" in text
+    assert "**not tested yet**" in claim(text, "1b.") and "needs `paper`" in claim(text, "1b.")
+    for words in ("S1 learning", "Figure 1.", "index-decision", "### The two commands"):  # the rest is there
+        assert words in text
+
+
+def test_a_part_that_fails_says_so_in_its_place_and_the_rest_goes_on(tmp_path, capsys):
+    page = Page("tiny", str(tmp_path), [str(tmp_path)])
+
+    def absent(page):
+        raise Missing("paper", "a result")
+
+    page.add(absent, lambda page: 1 / 0, lambda page: page.say("the rest"))
+    said = capsys.readouterr().out
+    assert said.count("Markdown") == 3
+    with pytest.raises(RuntimeError, match="test_page: ZeroDivisionError: division by zero"):
+        page.close()
+
+
+def test_a_claim_is_one_file(tmp_path, monkeypatch):
+    """Each claim's file taken away in turn: its row is gone, the others and their parts are there. One more: a row."""
+    folder = tmp_path / "claims"
+    shutil.copytree(REPORT / "claims", folder, ignore=shutil.ignore_patterns("*.pyc"))
+    monkeypatch.setattr(claims, "__path__", [str(folder)])
+
+    def labels():
+        for name in [name for name in sys.modules if name.startswith("report.claims.")]:
+            monkeypatch.delitem(sys.modules, name)
+        rows = claims.table([]).claim.tolist()
+        assert rows == sorted(rows) and all(claims.parts(claim.section) for claim in claims.every())
+        return rows
+
+    every, gone = labels(), []
+    for file in sorted(folder.glob("[a-z]*.py")):
+        text = file.read_text()
+        file.unlink()
+        lacking = set(every) - set(labels())
+        assert len(lacking) == 1
+        gone += lacking
+        file.write_text(text)
+    assert sorted(gone) == every
+    text = (folder / "handmade.py").read_text().replace('"4. Handmade problem', '"8. Another problem')
+    (folder / "another.py").write_text(text)
+    assert len(labels()) == len(every) + 1 and labels()[-1].startswith("8. Another problem")
+
+
+def test_the_notebook_shows_the_section_of_every_claim():
+    code = "\n".join(cell.source for cell in nbformat.read(NOTEBOOK, 4).cells if cell.cell_type == "code")
+    assert {claim.section for claim in claims.every()} == set(re.findall(r'claims\.parts\("([^"]*)"\)', code))
