@@ -81,6 +81,12 @@ def test_first_page_says_what_every_chapter_is_good_for():
     assert all(len(afterwards) > 30 for _, afterwards in rows)
 
 
+def test_every_directive_of_our_own_is_registered():
+    registered = []
+    SITE.setup(SimpleNamespace(connect=lambda *_: None, add_directive=lambda name, kind: registered.append(kind)))
+    assert set(registered) == set(SITE.Markdown.__subclasses__())
+
+
 @chapters
 def test_notebook_is_valid_and_has_no_outputs(chapter):
     notebook = read(chapter)

@@ -2,7 +2,7 @@
 
 Where the book is built from a GitHub repository, each page gets buttons to it, and each chapter one to Colab; elsewhere
 they get none, because there is nothing that the buttons could open. The directive `citation` shows an entry of
-CITATION.cff, `versions` the packages in use, `chapters` what each chapter is good for, and `beside` links what `make site`
+CITATION.cff, `versions` the packages in use, `chapters` what each chapter is good for; `beside` links what `make site`
 puts beside the pages.
 """
 
