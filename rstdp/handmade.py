@@ -104,6 +104,20 @@ def _change(weights: Tensor, feature: Tensor, pre: Tensor, rates: Tensor, who: T
     weights[run, feature] = torch.where(who.reshape(plus.shape), new, old)
 
 
+def show(problem: Problem, seen: Tensor, targets: Tensor, s1: Tensor, s2: Tensor, rates: Tensor,
+         plain: Tensor | None = None) -> Tensor:
+    """One image a run, as tiles (R, positions, 3, 3) with targets (R,); both layers learn. Returns misses, hits (2, R).
+
+    rates: (2, 2, R), plus and minus of reward and of punishment. plain: plus and minus (2, R) of S1's STDP, if it
+    learns by that, from every image; else from the same signal as S2."""
+    decision, fires, potential = decide(problem, seen, s1, s2)
+    asked, hit = (targets >= 0) & (decision >= 0), decision == targets
+    signal = torch.where(hit, rates[0], rates[1])  # a run that is not asked gets a neutral one
+    learn_s1(problem, seen, potential, s1, *((signal, asked) if plain is None else (plain, asked | True)))
+    _change(s2, decision.clamp(min=0), 1 - fires.byte(), signal, asked, (problem.low, problem.high))
+    return torch.stack([asked & ~hit, asked & hit])
+
+
 def learn(problem: Problem, rule: str = "r-stdp", seeds: Sequence[int] = (0,)) -> Runs:
     """R runs: first weights and the order of images follow from the seeds. Raises ValueError for an unknown rule."""
     if rule not in RULES:
@@ -112,25 +126,19 @@ def learn(problem: Problem, rule: str = "r-stdp", seeds: Sequence[int] = (0,)) -
     starts = zip(*(_start(problem, seed, len(views)) for seed in seeds))
     s1, s2, order = (torch.from_numpy(np.stack(each)) for each in starts)
     phi, kept = torch.ones(2, runs, dtype=torch.float64), [(s1.clone(), s2.clone(), torch.zeros(runs))]
-    plain = torch.tensor([[problem.reward_plus], [problem.reward_minus]]).expand(2, runs)
+    plain = torch.tensor([[problem.reward_plus], [problem.reward_minus]]).expand(2, runs) if rule == "stdp" else None
     for batch in order.split(problem.batch, dim=1):
-        rates = torch.stack([torch.stack(each) for each in reward_rates(problem, *phi)]).float()  # (signal, sign, R)
+        rates = torch.tensor(np.array(reward_rates(problem, *phi.numpy()))).float()  # (signal, sign, R)
         counts = torch.zeros(2, runs, dtype=torch.int64)  # misses and hits
         for shown in batch.T:
-            decision, fires, potential = decide(problem, views[shown], s1, s2)
-            asked, hit = (targets[shown] >= 0) & (decision >= 0), decision == targets[shown]
-            counts += torch.stack([asked & ~hit, asked & hit])
-            signal = torch.where(hit, rates[0], rates[1])  # a run that is not asked gets a neutral one
-            teaching = (plain, asked | True) if rule == "stdp" else (signal, asked)
-            learn_s1(problem, views[shown], potential, s1, *teaching)
-            _change(s2, decision.clamp(min=0), 1 - fires.byte(), signal, asked, (problem.low, problem.high))
+            counts += show(problem, views[shown], targets[shown], s1, s2, rates, plain)
         shown_targets = (targets[batch] >= 0).sum(1)
         kept.append((s1.clone(), s2.clone(), counts[1].double() / shown_targets))
         n = shown_targets if problem.targets_only else torch.full_like(shown_targets, batch.shape[1])
         if problem.adapt:
             phi = torch.where(n > 0, counts.double() / n.clamp(min=1), phi)
-    s1, s2, hits = (torch.stack(each, dim=1).numpy() for each in zip(*kept))
-    return Runs(s1, s2, hits[:, 1:])
+    found = [torch.stack(each, dim=1).numpy() for each in zip(*kept)]
+    return Runs(found[0], found[1], found[2][:, 1:])
 
 
 def _start(problem: Problem, seed: int, images: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

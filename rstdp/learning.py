@@ -64,7 +64,8 @@ def rstdp_learner(network: Network, classes: Tensor | None = None) -> Learner:
             if feature == SILENT:
                 continue
             stands_for = network.decision_map[feature] if classes is None else classes[feature, position]
-            pre = plasticity.receptive_field(image, *divmod(position, width), layer.window, layer.padding, bins)
+            row, column = divmod(position, width)
+            pre = plasticity.receptive_field(image, row, column, layer.window, layer.padding, bins)
             plasticity.learn(rule, weight[feature], pre, bins - 1, reward if stands_for == label else punishment,
                              network.bounds("s3"))
             readout.learned(feature)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,8 +25,7 @@ class Network:
     the same result; device: where the readable ones step through time. Raises ValueError for an unknown rule."""
 
     def __init__(self, config: Config, seed: int = 0, channels: int = 6, fast: bool = True, device: str = "cpu"):
-        self.config, self.seed = config, seed
-        self.fast, self.device = (compiled, torch.device("cpu")) if fast else (None, torch.device(device))
+        self.config, self.seed, self.compile, self.device = config, seed, fast, torch.device("cpu" if fast else device)
         generator = torch.Generator().manual_seed(seed)
         self.weights: dict[str, Tensor] = {}
         for name in LAYERS:
@@ -37,6 +37,10 @@ class Network:
         self.trained_on = ""  #: name of the data set, once trained
         #: the class that each feature map of S3 stands for: blocks of maps, 0 0 ... 9 9
         self.decision_map = (torch.arange(config.s3.maps) // per_class).clamp(max=config.classes - 1)
+
+    @property
+    def fast(self) -> Any:  #: the compiled twins, or None where the network steps through time
+        return compiled if self.compile else None
 
     def layer(self, name: str) -> Layer:
         return getattr(self.config, name)

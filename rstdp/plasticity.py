@@ -43,8 +43,8 @@ def in_time(weight: Tensor, pre: Tensor, post, plus, minus) -> Tensor:
     or tensors that go with `weight`. Raises ValueError where weights and inputs differ in shape."""
     if weight.shape != pre.shape:
         raise ValueError(f"weights {tuple(weight.shape)} and receptive field {tuple(pre.shape)} differ in shape")
-    return torch.where(pre <= post, *(torch.as_tensor(rate, dtype=weight.dtype, device=weight.device)
-                                      for rate in (plus, minus)))
+    gain, loss = (torch.as_tensor(rate, dtype=weight.dtype, device=weight.device) for rate in (plus, minus))
+    return torch.where(pre <= post, gain, loss)
 
 
 def stdp(weight: Tensor, pre: Tensor, post: int, plus: float, minus: float) -> Tensor:

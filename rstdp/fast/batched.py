@@ -7,6 +7,7 @@ For a GPU, where one network leaves most of the device idle. The weights of S3 a
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +16,11 @@ from tqdm.auto import tqdm
 
 from ..competition import SILENT
 from ..learning import Passes
-from ..network import Network
 from ..plasticity import additive, hits_and_misses, reward_rates
-from ..training import Trainer
+
+if TYPE_CHECKING:
+    from ..network import Network
+    from ..training import Trainer
 
 
 class Batch:

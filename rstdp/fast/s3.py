@@ -358,7 +358,8 @@ class Readout:
 
 def rstdp_learner(network: Network, classes: Tensor | None = None) -> Learner:
     """As `learning.rstdp_learner`, for the built-in rules."""
-    readout, layer, soft = network.readout(), network.config.s3, RULES[network.rule("s3")]
+    layer, soft = network.config.s3, RULES[network.rule("s3")]
+    readout = Readout(network.weights["s3"], layer.padding, network.config.bins, *network.bounds("s3"))
 
     def learn(c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
         stands_for = classes

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 CHUNK = 250  #: images between two calls of `on_images`, that is between two chances to interrupt
 #: built-in rule -> whether it has the factor w(1 - w)
-RULES = {plasticity.stdp: True, plasticity.additive: False}
+RULES: dict[plasticity.Rule, bool] = {plasticity.stdp: True, plasticity.additive: False}
 
 
 class Search(NamedTuple):
