@@ -3,8 +3,6 @@
 The compiled twins of `find_winners` and `Readout` are in `fast`.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch
@@ -32,19 +30,16 @@ def potential_at_spike(potentials: Tensor, times: Tensor) -> Tensor:
 
 
 def pointwise_inhibition(times: Tensor, potentials: Tensor, bins: int) -> Tensor:
-    """Keep one spike per position: the earliest, then the one of highest potential, then the first map.
-
-    times, potentials (at the spike): (F, H, W). Returns times in which all others are silent."""
+    """Keep one spike per position: the earliest, then the one of highest potential, then the first map. times,
+    potentials at them: (F, H, W). Returns times in which all others are silent."""
     contenders = torch.where(times == times.amin(dim=0, keepdim=True), potentials, -torch.inf)
     maps = torch.arange(len(times), device=times.device).view(-1, 1, 1)
     return torch.where(maps == contenders.argmax(dim=0, keepdim=True), times, bins).to(times.dtype)
 
 
 def k_winners(times: Tensor, potentials: Tensor, k: int, radius: int, bins: int) -> list[Winner]:
-    """Pick up to k winners: earliest spike first, then highest potential at the spike, then first index.
-
-    Every winner silences its feature map and, in all maps, the square of `radius` around it.
-    times (F, H, W), `bins` means silent; potentials (F, H, W) at the time of the spike."""
+    """Pick up to k winners: earliest spike first, then highest potential at the spike, then first index. Every winner
+    silences its map and, in all maps, the square of `radius` around it. times, potentials at them: (F, H, W)."""
     times, chosen = times.clone(), []
     for _ in range(k):
         earliest = int(times.min()) if times.numel() else bins

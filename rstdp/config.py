@@ -1,7 +1,6 @@
-"""Every number of the model, under its name; two configurations: as in the paper, as in SpykeTorch.
+"""Every number of the model, under its name: `SPYKETORCH.replace({"s2.threshold": 15})` changes one.
 
-PAPER and SPYKETORCH differ only where the paper and the authors' public code differ (book, chapter 07). Parameters
-are changed by dotted names: `SPYKETORCH.replace({"s2.threshold": 15})`.
+Two configurations, PAPER and SPYKETORCH, differ only where the paper and the authors' public code do (chapter 07).
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Dataset:
 
     def subset(self, train: int | None = None, test: int | None = None) -> Dataset:
         """The first `train` and `test` images; None or 0 takes all. Raises ValueError where there are fewer."""
-        kept: dict[str, Tensor] = {}
+        kept: dict[str, Any] = {}
         for part, wanted in (("train", train), ("test", test)):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             if wanted and not 0 < wanted <= len(images):

@@ -2,8 +2,6 @@
 
 All that follows sees one number per neuron: its spike time, 0..bins-1, and `bins` for a neuron that stays silent."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -118,8 +116,8 @@ def as_images(images) -> Tensor:
     """Check that `images` is (N, H, W) with values 0..255; returns a tensor. Raises ValueError that says what came."""
     images = torch.as_tensor(images)
     if images.ndim != 3:
-        raise ValueError(f"images must have the shape (N, height, width), got {tuple(images.shape)}; "
-                         "a single image needs images[None], colour images must be grey first")
+        raise ValueError(f"images must have the shape (N, height, width), got {tuple(images.shape)}; a single image "
+                         "needs images[None], colour images must be grey first")
     if images.dtype != torch.uint8 and len(images) and not 0 <= images.min() <= images.max() <= 255:
         raise ValueError("pixel values must lie between 0 and 255")
     return images

@@ -1,7 +1,5 @@
 """Files of results and weights: written whole or not at all; weights are refused where they do not fit."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Callable
@@ -26,8 +24,7 @@ def check_digest(path: str | os.PathLike, stored: str, config: Config) -> None:
 
 def write_whole(path: str | os.PathLike, write: Callable[[BinaryIO], object]) -> None:
     """Let `write` fill a file next to `path` and move it there: an interrupt or a full disk leaves the old one."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = (path := Path(path)).with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:

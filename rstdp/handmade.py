@@ -6,8 +6,6 @@ signal. The network has three maps of 3x3 in S1, global pooling, and three neuro
 fire in the one time step there is, so "no later than the neuron" means white. R runs, one a seed, learn side by side.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -161,7 +159,7 @@ def diagnostic(names: list[str]) -> bool:
 
 
 def accuracy(problem: Problem, s1: np.ndarray, s2: np.ndarray) -> float:
-    """The share of right decisions over the six target images, of one run: s1 (3, 3, 3), s2 (3, 3)."""
+    """The share of right decisions of one run over the six target images: s1 (3, 3, 3), s2 (3, 3)."""
     images, classes = (each[stimuli(problem)[1] >= 0] for each in stimuli(problem))
     weights = (torch.as_tensor(each).expand(len(images), *each.shape) for each in (s1, s2))
     return float((decide(problem, tiles(problem, images), *weights)[0].numpy() == classes).mean())

@@ -7,8 +7,6 @@ not matter, and a tie is a true tie. Only where a potential comes within `BAND` 
 whether the oracle fires; there its float32 sum is repeated in its order (`float32_potentials`).
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -68,9 +66,8 @@ def step_through(times: Tensor, weight: Tensor, threshold: float, padding: int, 
 
 
 def float32_potentials(times: Tensor, weight: Tensor, padding: int, places: Tensor) -> Tensor:
-    """The potentials of some neurons as torch's float32 convolution sums them: by row, column, then channel.
-
-    places: (n, 5) int64 rows (step, image, map, row, column). Returns (n,) float32."""
+    """The potentials (n,) float32 of some neurons as torch's convolution sums them: by row, column, then channel.
+    places: (n, 5) int64 rows (step, image, map, row, column)."""
     window, padded, weight = weight.shape[-1], F.pad(times, (padding,) * 4, value=255), on_grid(weight).float()
     fields = padded.unfold(2, window, 1).unfold(3, window, 1)  # (N, C, H', W', K, K), a view
     found = []

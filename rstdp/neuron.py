@@ -1,7 +1,5 @@
 """The neuron of every layer: integrate-and-fire, no leak, at most one spike an image. Book chapter: 02."""
 
-from __future__ import annotations
-
 import torch
 from spikingjelly.activation_based import neuron
 from torch import Tensor

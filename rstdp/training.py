@@ -77,9 +77,8 @@ class Trainer:
         return self.close()
 
     def prepare(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Train S1 and S2 as far as that is left to do; returns spike times of training, validation and test images.
-
-        They are C2's, or C1's where S2 goes on learning with S3 (`Passes.consumes`)."""
+        """Train S1 and S2 as far as that is left to do; returns spike times of training, validation and test images:
+        C2's, or C1's where S2 goes on learning with S3 (`Passes.consumes`)."""
         started = time.perf_counter()
         self.progress.layer = min(self.progress.layer, 2)  # if S3 was done: perhaps there are more epochs now
         self._save()  # a folder that cannot be written is found now, not after the first epoch
