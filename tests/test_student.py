@@ -137,7 +137,7 @@ def test_with_all_switches_off_the_passes_are_the_models_own(s3, times):
 
 
 def test_unknown_rules_are_refused():
-    with pytest.raises(ValueError, match="'decision' takes one of map, index, got 'position'"):
+    with pytest.raises(ValueError, match="'decision': input should be 'map' or 'index', got 'position'"):
         STUDENT.replace({"decision": "position"})
 
 
