@@ -21,7 +21,7 @@ help:
 	@echo "make site                                               the book, its PDF and the full report, as they are published"
 	@echo "make site-check                                         look for barriers and requests in the site; needs Chromium"
 	@echo "make test                                               run the tests (RSTDP_DATA=folder adds those on MNIST)"
-	@echo "make check                                              style (ruff) and types (mypy)"
+	@echo "make check                                              style (ruff), types (mypy) and which module may import which"
 	@echo "make colab-check [ARGS='--folder F book/01-*.ipynb']    run every chapter, or some, as Colab would: without the repository"
 	@echo "make benchmark [DATASET=mnist]                          time every stage, against SpykeTorch where it can be imported"
 	@echo "make clean                                              remove what make made, but for the checkpoints in report/work"
@@ -69,6 +69,7 @@ test: $(VENV)/.ready
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 colab-check:
 	$(PYTHON) tests/colab_check.py $(ARGS)

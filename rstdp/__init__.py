@@ -8,20 +8,18 @@ The model, in reading order (and the chapter of the book that builds it):
     competition    who may learn (3)                      config      every number under its name
     plasticity     how weights change (4, 6)              data, files, handmade (a toy problem, 6 and 10)
 
-Three wings: `fast`, the compiled twins of the readable functions (8); `events`, event cameras (9); `show`, pictures.
+Wings: `fast`, the compiled twins of the readable functions (8); `images` and `events`, what the network sees (1, 7, 9);
+`show`, figures and the command line.
 """
 
-from . import competition, config, data, encoding, files, handmade, layers, learning, network, neuron, plasticity, training
-from . import events  # isort: skip  # registers its data sets
+from . import competition, encoding, events, handmade, images, layers, learning, neuron, plasticity
 from .config import PAPER, SPYKETORCH, Config, Layer, get_config
 from .data import Dataset, load
+from .images.picture import load_image
 from .network import SILENT, Network, load_pretrained
-from .show.picture import load_image
 from .training import Trainer
 
 __version__ = "0.1.0"
-__all__ = [
-    "PAPER", "SILENT", "SPYKETORCH", "Config", "Dataset", "Layer", "Network", "Trainer", "competition", "config", "data",
-    "encoding", "events", "files", "get_config", "handmade", "layers", "learning", "load", "load_image",
-    "load_pretrained", "network", "neuron", "plasticity", "training",
-]
+__all__ = ["PAPER", "SILENT", "SPYKETORCH", "Config", "Dataset", "Layer", "Network", "Trainer", "competition",
+           "encoding", "events", "get_config", "handmade", "images", "layers", "learning", "load", "load_image",
+           "load_pretrained", "neuron", "plasticity"]

@@ -18,7 +18,6 @@ SILENT = -1  #: the map, and the decision, where no neuron of S3 received a spik
 
 class Winner(NamedTuple):
     """A neuron allowed to learn: its place, the time of its spike, and its potential at that time."""
-
     feature: int
     row: int
     column: int
@@ -27,32 +26,25 @@ class Winner(NamedTuple):
 
 
 def potential_at_spike(potentials: Tensor, times: Tensor) -> Tensor:
-    """Potentials of every step (T, F, H, W) and spike times (F, H, W) -> the potential when each neuron fired.
-
-    Silent neurons (time T) have their last potential, as behind an infinite threshold.
-    """
-    steps = times.long().clamp(max=len(potentials) - 1)
-    return potentials.gather(0, steps[None])[0]
+    """Potentials of every step (T, F, H, W) and spike times (F, H, W) -> the potential when each neuron fired; silent
+    neurons (time T) have their last potential, as behind an infinite threshold."""
+    return potentials.gather(0, times.long().clamp(max=len(potentials) - 1)[None])[0]
 
 
 def pointwise_inhibition(times: Tensor, potentials: Tensor, bins: int) -> Tensor:
     """Keep one spike per position: the earliest, then the one of highest potential, then the first map.
 
-    times, potentials (at the spike): (F, H, W). Returns times in which all others are silent.
-    """
-    earliest = times.amin(dim=0, keepdim=True)
-    contenders = torch.where(times == earliest, potentials, -torch.inf)
-    first_best = contenders.argmax(dim=0, keepdim=True)
+    times, potentials (at the spike): (F, H, W). Returns times in which all others are silent."""
+    contenders = torch.where(times == times.amin(dim=0, keepdim=True), potentials, -torch.inf)
     maps = torch.arange(len(times), device=times.device).view(-1, 1, 1)
-    return torch.where(maps == first_best, times, bins).to(times.dtype)
+    return torch.where(maps == contenders.argmax(dim=0, keepdim=True), times, bins).to(times.dtype)
 
 
 def k_winners(times: Tensor, potentials: Tensor, k: int, radius: int, bins: int) -> list[Winner]:
     """Pick up to k winners: earliest spike first, then highest potential at the spike, then first index.
 
     Every winner silences its feature map and, in all maps, the square of `radius` around it.
-    times (F, H, W), `bins` means silent; potentials (F, H, W) at the time of the spike.
-    """
+    times (F, H, W), `bins` means silent; potentials (F, H, W) at the time of the spike."""
     times, chosen = times.clone(), []
     for _ in range(k):
         earliest = int(times.min()) if times.numel() else bins
@@ -78,19 +70,17 @@ def find_winners(image: Tensor, weight: Tensor, layer: Layer, bins: int) -> list
 class Readout:
     """S3's winner: the neuron with the highest potential at the end, of equals the first.
 
-    weight: (F, C, K, K), all between `low` and `high`; say `learned(map)` after changing the weights of a map.
-    """
+    weight: (F, C, K, K), all between `low` and `high`; say `learned(map)` after changing the weights of a map."""
 
     def __init__(self, weight: Tensor, padding: int, bins: int, low: float, high: float):
-        self.weight, self.padding, self.bins, self.low, self.high = weight, padding, bins, low, high
+        self.weight, self.padding, self.bins = weight, padding, bins
 
     def winners(self, c2: Tensor) -> Tensor:
         """Spike times (N, C, H, W) -> rows (map, position) (N, 2) int64; map SILENT where no input spikes."""
         potentials = final_potentials(c2, self.weight, self.padding, self.bins).flatten(2).cpu()
-        positions, flat = potentials.shape[2], potentials.flatten(1)
-        best = flat.argmax(1)
+        best, positions = potentials.flatten(1).argmax(1), potentials.shape[2]
         rows = torch.stack([best // positions, best % positions], dim=1)
-        return torch.where(flat.any(1, keepdim=True), rows, SILENT)
+        return torch.where(potentials.flatten(1).any(1, keepdim=True), rows, SILENT)
 
     def learned(self, feature: int) -> None:
         """The weights of map `feature` have changed; nothing is to be done here."""

@@ -11,105 +11,100 @@ import difflib
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import asdict, fields
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic.dataclasses import dataclass
 
 LAYERS = ("s1", "s2", "s3")
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
 class Layer:
     """One S layer (spiking convolution) and the pooling behind it."""
-
-    maps: int  #: number of feature maps
-    window: int  #: width and height of the receptive field
-    padding: int  #: zeros around the input
-    threshold: float  #: a neuron fires when its potential is strictly above it; infinite: read out the potential
-    winners: int  #: k, how many neurons may learn from one image
-    radius: int  #: inhibition radius around a winner; 0 silences its position only, -1 nothing but its map
-    pool: int  #: pooling window
-    stride: int  #: pooling stride
+    maps: Count  #: number of feature maps
+    window: Count  #: width and height of the receptive field
+    padding: Natural  #: zeros around the input
+    threshold: Annotated[float, Field(ge=0)]  #: strictly above it a neuron fires; infinite: read out the potential
+    winners: Natural  #: k, how many neurons may learn from one image
+    radius: Annotated[int, Field(ge=-1)]  #: inhibition around a winner; 0 silences its position only, -1 just its map
+    pool: Count  #: pooling window
+    stride: Count  #: pooling stride
     ceil: bool = False  #: keep the incomplete window at the border
     pointwise: bool = True  #: only the first neuron to fire at a position may win
-    mean: float = 0.8  #: initial weights, mean
-    std: float = 0.05  #: initial weights, standard deviation
-    plus: float = 0.004  #: a+, first learning rate of potentiation
-    minus: float = -0.003  #: a-, first learning rate of depression
-    double_every: int = 500  #: images after which both rates double
-    plus_limit: float = 0.15  #: the rates stop doubling here
+    mean: Share = 0.8  #: initial weights, mean
+    std: Positive = 0.05  #: initial weights, standard deviation
+    plus: Finite = 0.004  #: a+, first learning rate of potentiation
+    minus: Finite = -0.003  #: a-, first learning rate of depression
+    double_every: Count = 500  #: images after which both rates double
+    plus_limit: Finite = 0.15  #: the rates stop doubling here
     overshoot: bool = False  #: the last doubling may pass the limit (the paper) or is cut off at it (SpykeTorch)
-    epochs: int = 1  #: passes over the training images
-    rule: str = "stdp"  #: how a weight changes, a name of `plasticity.RULES`
+    epochs: Natural = 1  #: passes over the training images
+    rule: str = "stdp"  #: how a weight changes, a name that `plasticity.get_rule` knows
 
 
 @dataclass(frozen=True)
 class Config:
     """The whole model. See `Layer` for S1 to S3. A study with parameters of its own adds them in a subclass."""
-
     name: str
     s1: Layer
     s2: Layer
     s3: Layer
-    bins: int = 15  #: time steps; spike times are 0..bins-1, and `bins` means silent
-    dog_threshold: float = 50.0  #: DoG responses under it are dropped
-    #: what a DoG kernel is divided by: its largest value or its centre
-    dog_scale: str = field(default="maximum", metadata={"choices": ("maximum", "centre")})
-    normalisation: int = 8  #: radius of the local normalisation in pixels, 0 for none
-    #: what happens to the spikes that do not fill a bin
-    remainder: str = field(default="silent", metadata={"choices": ("silent", "last")})
-    classes: int = 10
-    reward_plus: float = 0.004  #: a_r+
-    reward_minus: float = -0.003  #: a_r-
-    punish_plus: float = 0.0005  #: a_p+, for inputs that were late or silent
-    punish_minus: float = -0.004  #: a_p-, for inputs that came in time
-    low: float = 0.2  #: hard bounds of S3's weights
-    high: float = 0.8
-    batch: int = 1000  #: N, images over which phi_r and phi_p are counted
+    bins: Annotated[int, Field(ge=1, le=254)] = 15  #: time steps; spike times are 0..bins-1, and `bins` means silent
+    dog_threshold: Positive = 50.0  #: DoG responses under it are dropped
+    dog_scale: Literal["maximum", "centre"] = "maximum"  #: what a DoG kernel is divided by: its largest value or centre
+    normalisation: Natural = 8  #: radius of the local normalisation in pixels, 0 for none
+    remainder: Literal["silent", "last"] = "silent"  #: what happens to the spikes that do not fill a bin
+    classes: Count = 10
+    reward_plus: Finite = 0.004  #: a_r+
+    reward_minus: Finite = -0.003  #: a_r-
+    punish_plus: Finite = 0.0005  #: a_p+, for inputs that were late or silent
+    punish_minus: Finite = -0.004  #: a_p-, for inputs that came in time
+    low: Share = 0.2  #: hard bounds of S3's weights
+    high: Share = 0.8
+    batch: Count = 1000  #: N, images over which phi_r and phi_p are counted
 
     @classmethod
-    def of(cls: type[C], config: Config) -> C:
-        """`config` as an object of this class: a study's own parameters at their defaults."""
-        return cls(**{each.name: getattr(config, each.name) for each in dataclasses.fields(config)})
+    def of(cls: type[C], config: Config) -> C:  #: as an object of this class, its own parameters at their defaults
+        return cls.from_dict(config.to_dict())
 
     @classmethod
     def from_dict(cls: type[C], values: dict[str, Any]) -> C:
-        """The inverse of `to_dict`. What this version does not know is left out: the fingerprint tells whether it
-        mattered (`files.check_digest`). Raises KeyError, TypeError or ValueError where the values are no configuration.
-        """
-        known = {each.name for each in dataclasses.fields(cls)} & values.keys()
-        parameters = {each.name for each in dataclasses.fields(Layer)}
+        """The inverse of `to_dict`, also of another class: what is not there has its default, what this class does not
+        know is left out; the fingerprint tells whether that mattered. Raises KeyError, TypeError or ValueError."""
         layers = {name: dataclasses.replace(getattr(SPYKETORCH, name), **{
-            key: value for key, value in {**values[name], "threshold": float(values[name]["threshold"])}.items()
-            if key in parameters}) for name in LAYERS}
-        return cls(**{**{name: values[name] for name in known}, **layers})
+            each.name: values[name][each.name] for each in fields(Layer) if each.name in values[name]})
+            for name in LAYERS}
+        return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values} | layers)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain types that JSON can hold (an infinite threshold as the string "inf")."""
-        values = dataclasses.asdict(self)
-        for layer in LAYERS:
-            if math.isinf(values[layer]["threshold"]):
-                values[layer]["threshold"] = "inf"
-        return values
+        """As plain types that JSON can hold: an infinite threshold as the string "inf"."""
+        return json.loads(json.dumps(asdict(self)).replace("Infinity", '"inf"'))
 
     def digest(self) -> str:
         """A short fingerprint of all parameters but the name and the numbers of epochs: checkpoints carry it.
 
         A parameter that the first recorded runs did not have counts only where it differs from its default, so that
-        a new one leaves every recorded fingerprint as it was.
-        """
-        values = {name: value for name, value in self.to_dict().items()
-                  if name != "name" and (name in FIRST or value != _default(type(self), name))}
+        a new one leaves every recorded fingerprint as it was."""
+        usual = {each.name: each.default for each in fields(self)}
+        values = {name: value for name, value in self.to_dict().items() if name in FIRST or value != usual[name]}
+        del values["name"]
         for layer in LAYERS:
-            usual = getattr(SPYKETORCH, layer)
+            usual = asdict(getattr(SPYKETORCH, layer)) | {"epochs": values[layer]["epochs"]}
             values[layer] = {name: value for name, value in values[layer].items()
-                             if name in FIRST_OF_LAYER or (name != "epochs" and value != getattr(usual, name))}
+                             if name in FIRST_OF_LAYER or value != usual[name]}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
     def replace(self: C, changes: dict[str, Any]) -> C:
         """A copy with parameters changed by dotted name, {"s2.threshold": 15, "bins": 30}.
 
-        Raises ValueError that names an unknown parameter, or a value of the wrong type.
-        """
+        Raises ValueError that names an unknown parameter, or one with a value of the wrong type or out of range."""
         config, known = self, parameter_names(type(self))
         for name, value in changes.items():
             if name not in known:
@@ -117,11 +112,13 @@ class Config:
                 hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
                 raise ValueError(f"unknown parameter {name!r}{hint}")
             layer, _, parameter = name.rpartition(".")
-            owner = getattr(config, layer) if layer else config
-            change: dict[str, Any] = {parameter: _convert(name, value, owner, parameter)}
-            if layer:
-                change = {layer: dataclasses.replace(owner, **change)}
-            config = dataclasses.replace(config, **change)
+            try:
+                change = {parameter: value}
+                if layer:
+                    change = {layer: dataclasses.replace(getattr(config, layer), **change)}
+                config = dataclasses.replace(config, **change)
+            except ValidationError as error:
+                raise ValueError(f"parameter {name!r}: {error.errors()[0]['msg'].lower()}, got {value!r}") from None
         return config
 
 
@@ -130,37 +127,14 @@ C = TypeVar("C", bound=Config)
 #: the parameters that the first recorded runs had
 FIRST = frozenset("s1 s2 s3 bins dog_threshold normalisation remainder classes reward_plus reward_minus punish_plus "
                   "punish_minus low high batch".split())
-FIRST_OF_LAYER = frozenset("maps window padding threshold winners radius pool stride ceil pointwise mean std plus minus "
-                           "double_every plus_limit overshoot".split())
+FIRST_OF_LAYER = frozenset("maps window padding threshold winners radius pool stride ceil pointwise mean std plus "
+                           "minus double_every plus_limit overshoot".split())
 
 
 def parameter_names(kind: type[Config] = Config) -> list[str]:
     """All parameters that `Config.replace` takes, for a configuration of this kind."""
-    layers = [f"{layer}.{each.name}" for layer in LAYERS for each in dataclasses.fields(Layer)]
-    return [each.name for each in dataclasses.fields(kind) if each.name not in ("name", *LAYERS)] + layers
-
-
-def _default(kind: type, name: str) -> Any:
-    return next(each.default for each in dataclasses.fields(kind) if each.name == name)
-
-
-def _convert(name: str, value: Any, owner: Any, parameter: str) -> Any:
-    """`value` as the type that the parameter has; raises ValueError that names it."""
-    kind = type(getattr(owner, parameter))
-    choices = next(each.metadata.get("choices") for each in dataclasses.fields(owner) if each.name == parameter)
-    if choices and value not in choices:
-        raise ValueError(f"parameter {name!r} takes one of {', '.join(choices)}, got {value!r}")
-    try:
-        if kind is bool:
-            if str(value).lower() not in ("true", "false", "0", "1"):
-                raise ValueError
-            return str(value).lower() in ("true", "1")
-        converted = kind(value)
-        if kind is int and float(value) != converted:
-            raise ValueError
-        return converted
-    except (TypeError, ValueError):
-        raise ValueError(f"parameter {name!r} takes a value of type {kind.__name__}, got {value!r}") from None
+    layers = [f"{layer}.{each.name}" for layer in LAYERS for each in fields(Layer)]
+    return [each.name for each in fields(kind) if each.name not in ("name", *LAYERS)] + layers
 
 
 SPYKETORCH = Config(
@@ -173,18 +147,17 @@ SPYKETORCH = Config(
 
 # Without local normalisation, filters divided by their maximum would make off-centre cells up to ten times as loud as
 # on-centre ones, and S2 would fire almost everywhere; so here all centres have the same weight.
-PAPER = dataclasses.replace(SPYKETORCH, name="paper", normalisation=0, dog_scale="centre", remainder="last").replace({
-    "s1.std": 0.02, "s2.std": 0.02, "s3.std": 0.02,
-    "s1.pointwise": False, "s2.pointwise": False,
-    "s1.overshoot": True, "s2.overshoot": True,
-    "s2.radius": 2, "s2.ceil": True, "s3.pool": 5, "s3.stride": 5,
+PAPER = SPYKETORCH.replace({
+    "normalisation": 0, "dog_scale": "centre", "remainder": "last",
+    "s1.std": 0.02, "s2.std": 0.02, "s3.std": 0.02, "s1.pointwise": False, "s2.pointwise": False,
+    "s1.overshoot": True, "s2.overshoot": True, "s2.radius": 2, "s2.ceil": True, "s3.pool": 5, "s3.stride": 5,
 })
+PAPER = dataclasses.replace(PAPER, name="paper")
 
 CONFIGS = {config.name: config for config in (SPYKETORCH, PAPER)}
 
 
 def get_config(name: str) -> Config:
-    """A configuration by name. Raises ValueError with the known names."""
     if name not in CONFIGS:
         raise ValueError(f"unknown configuration {name!r}; known are {', '.join(CONFIGS)}")
     return CONFIGS[name]

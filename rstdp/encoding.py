@@ -1,8 +1,6 @@
-"""From pixels to spike times: difference-of-Gaussians filters, local normalisation, intensity-to-latency.
+"""From pixels to spike times: difference-of-Gaussians filters, local normalisation, intensity-to-latency. Chapter: 01.
 
-Everything after this module sees one number per neuron: its spike time, an integer in 0..bins-1, and `bins` for a
-neuron that stays silent. Book chapter: 01 "From pixels to spike times".
-"""
+All that follows sees one number per neuron: its spike time, 0..bins-1, and `bins` for a neuron that stays silent."""
 
 from __future__ import annotations
 
@@ -23,24 +21,16 @@ def dog_kernel(window: int, sigma_centre: float, sigma_surround: float, scale: s
     .. math:: K(x, y) \propto \frac{e^{-(x^2+y^2)/2\sigma_1^2}}{2\pi\sigma_1^2}
               - \frac{e^{-(x^2+y^2)/2\sigma_2^2}}{2\pi\sigma_2^2}
 
-    Divided by their "maximum", as in SpykeTorch, off-centre kernels reach -6 to -10 in their centre and on-centre ones
-    1; divided by the "centre", both kinds are equally strong. Returns (window, window) float32. Raises ValueError for
-    an even window, a sigma that is not positive, or another scale.
-    """
-    if scale not in ("maximum", "centre"):
-        raise ValueError(f"scale must be 'maximum' or 'centre', got {scale!r}")
-    if window % 2 == 0:
-        raise ValueError(f"a DoG window has a centre pixel, so its size must be odd; got {window}")
-    if min(sigma_centre, sigma_surround) <= 0:
-        raise ValueError("the sigmas of a DoG kernel must be positive")
+    Divided by the "maximum", as in SpykeTorch, off-centre kernels reach -6 to -10 in their centre and on-centre ones 1;
+    divided by the "centre", both kinds are equally strong. Returns (window, window) float32. Raises ValueError."""
+    if scale not in ("maximum", "centre") or window % 2 == 0 or min(sigma_centre, sigma_surround) <= 0:
+        raise ValueError("a DoG kernel needs an odd window, positive sigmas and a scale 'maximum' or 'centre'; got "
+                         f"{window}, {sigma_centre}, {sigma_surround}, {scale!r}")
     half = window // 2
     y, x = np.mgrid[-half:half + 1, -half:half + 1]
-    squared = x**2 + y**2
-
-    def gauss(sigma: float) -> np.ndarray:
-        return np.exp(-squared / (2 * sigma**2)) / (2 * np.pi * sigma**2)
-
-    kernel = gauss(sigma_centre) - gauss(sigma_surround)
+    centre, surround = (np.exp(-(x**2 + y**2) / (2 * sigma**2)) / (2 * np.pi * sigma**2)
+                        for sigma in (sigma_centre, sigma_surround))
+    kernel = centre - surround
     kernel -= kernel.mean()
     size = kernel.max() if scale == "maximum" else abs(kernel[half, half])
     return torch.from_numpy((kernel / size).astype(np.float32))
@@ -49,19 +39,15 @@ def dog_kernel(window: int, sigma_centre: float, sigma_surround: float, scale: s
 def dog_kernels(scales=DOG_SCALES, scale: str = "maximum") -> Tensor:
     """The six kernels (on and off centre at three scales), zero padded to the largest window: (6, 13, 13) float32."""
     largest = max(window for window, _, _ in scales)
-    kernels = []
-    for window, s1, s2 in scales:
-        for kernel in (dog_kernel(window, s1, s2, scale), dog_kernel(window, s2, s1, scale)):
-            kernels.append(F.pad(kernel, ((largest - window) // 2,) * 4))
-    return torch.stack(kernels)
+    return torch.stack([F.pad(dog_kernel(window, *sigmas, scale), ((largest - window) // 2,) * 4)
+                        for window, s1, s2 in scales for sigmas in ((s1, s2), (s2, s1))])
 
 
 def dog_filter(images, threshold: float = 50.0, kernels: Tensor | None = None) -> Tensor:
     """Filter grey images (N, H, W), 0..255, and drop responses under the threshold (same units as the pixels).
 
     Returns (N, 6, H, W) float32, never negative. A convolution, zero padded, that adds one tap after the other, row by
-    row, each with one rounding: the order of the oracle, on every machine.
-    """
+    row, each with one rounding: the order of the oracle, on every machine."""
     images = as_images(images)
     kernels = dog_kernels() if kernels is None else kernels
     pixels = images.to(torch.float32)[:, None] / 255 * 255  # the oracle's ToTensor and back: same rounding
@@ -72,32 +58,24 @@ def dog_filter(images, threshold: float = 50.0, kernels: Tensor | None = None) -
 def in_order(images: Tensor, kernels: Tensor) -> Tensor:
     """Convolve (N, 1, H, W) with kernels (F, K, K), zero padded, as a chain of fused multiply-adds: (N, F, H, W).
 
-    A product of float32 numbers is exact in float64, so adding it there and rounding to float32 is one fused step.
-    """
+    A product of float32 numbers is exact in float64, so adding it there and rounding to float32 is one fused step."""
     height, width, size = *images.shape[2:], kernels.shape[-1]
     padded = F.pad(images, (size // 2,) * 4).double()
     total = images.new_zeros(len(images), len(kernels), height, width)
-    for row in range(size):
-        for column in range(size):
-            tap = kernels[:, row, column].double()
-            if tap.any():  # the zeros around the smaller kernels add nothing
-                window = padded[:, :, row:row + height, column:column + width]
-                total = (total + tap[:, None, None] * window).float()
+    for row, column in kernels.any(0).nonzero().tolist():  # the zeros around the smaller kernels add nothing
+        window = padded[:, :, row:row + height, column:column + width]
+        total = (total + kernels[:, row, column, None, None].double() * window).float()
     return total
 
 
 def local_normalisation(responses: Tensor, radius: int = 8, eps: float = 1e-12) -> Tensor:
     """Divide each response by the mean of its channel in the (2 radius + 1)-wide square around it.
 
-    Zero padded, shapes (N, C, H, W) in and out. `radius` 0 returns the input (the paper has no such step).
-    """
-    if radius == 0:
-        return responses
-    n, c, h, w = responses.shape
+    Zero padded, shapes (N, C, H, W) in and out. `radius` 0 returns the input (the paper has no such step)."""
     size = 2 * radius + 1
     square = torch.full((1, size, size), 1 / size**2, device=responses.device)
-    mean = in_order(responses.reshape(n * c, 1, h, w), square).reshape(n, c, h, w)
-    return responses / (mean + eps)
+    mean = in_order(responses.flatten(0, 1)[:, None], square).reshape(responses.shape)
+    return responses / (mean + eps) if radius else responses
 
 
 def intensity_to_latency(values: Tensor, bins: int = BINS, remainder: str = "silent") -> Tensor:
@@ -106,8 +84,7 @@ def intensity_to_latency(values: Tensor, bins: int = BINS, remainder: str = "sil
     A bin holds floor(positive values / bins) spikes, at least one. What is left over by the division never fires
     (`remainder="silent"`, as in SpykeTorch) or joins the last bin (`"last"`). Equal values keep raster order.
 
-    values: (N, C, H, W), not negative. Returns spike times (N, C, H, W) uint8; `bins` means silent.
-    """
+    values: (N, C, H, W), not negative. Returns spike times (N, C, H, W) uint8; `bins` means silent."""
     check_latency(bins, remainder)
     flat = values.reshape(len(values), -1)
     order = torch.sort(flat, dim=1, descending=True, stable=True).indices
@@ -125,21 +102,16 @@ def encode(images, bins: int = BINS, threshold: float = 50.0, radius: int = 8, r
            scale: str = "maximum") -> Tensor:
     """Images (N, H, W) uint8 -> spike times (N, 6, H, W) uint8; `bins` means silent. The three steps above, in batches.
 
-    Runs where `images` lives. Compiled twin: `fast.encode`.
-    """
+    Runs where `images` lives. Compiled twin: `fast.encode`."""
     images, kernels = as_images(images), dog_kernels(scale=scale)
-    check_latency(bins, remainder)
     times = [intensity_to_latency(local_normalisation(dog_filter(part, threshold, kernels), radius), bins, remainder)
              for part in images.split(BATCH)]
-    return torch.cat(times) if times else torch.empty(0, len(kernels), *images.shape[1:], dtype=torch.uint8)
+    return torch.cat([torch.empty(0, len(kernels), *images.shape[1:], dtype=torch.uint8, device=images.device), *times])
 
 
 def check_latency(bins: int, remainder: str) -> None:
-    """Raise ValueError for a number of bins or a kind of remainder that does not exist."""
-    if remainder not in ("silent", "last"):
-        raise ValueError(f"remainder must be 'silent' or 'last', got {remainder!r}")
-    if not 1 <= bins <= 254:
-        raise ValueError(f"bins must be between 1 and 254, got {bins}")
+    if remainder not in ("silent", "last") or not 1 <= bins <= 254:
+        raise ValueError(f"remainder must be 'silent' or 'last' and bins 1 to 254, got {remainder!r} and {bins}")
 
 
 def as_images(images) -> Tensor:

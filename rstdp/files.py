@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -44,17 +43,10 @@ def write_whole(path: str | os.PathLike, write: Callable[[BinaryIO], object]) ->
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write text, whole or not at all."""
     write_whole(path, lambda file: file.write(text.encode()))
 
 
-def write_json(path: str | os.PathLike, facts) -> None:
-    """Write plain types as JSON, whole or not at all."""
-    write_text(path, json.dumps(facts, indent=1))
-
-
 def write_npz(path: str | os.PathLike, compressed: bool = False, **arrays) -> None:
-    """Write arrays as an .npz, whole or not at all."""
     write_whole(path, lambda file: (np.savez_compressed if compressed else np.savez)(file, **arrays))
 
 

@@ -1,11 +1,10 @@
 """Spiking convolution and pooling, stepping through time with SpikingJelly. Book chapter: 03.
 
-Everything takes spike times (N, C, H, W) uint8 and returns spike times, `bins` for silent. The compiled twins, equal to
-the bit, are `fast.conv_times` and `fast.final_potentials`.
+Spike times (N, C, H, W) uint8 in and out, `bins` for silent. Compiled twins: `fast.conv_times`, `final_potentials`.
 
-Exactness. Potentials are sums of float64 weights that lie on a grid of 2**-40 (`on_grid`), so no sum is rounded and
-its order does not matter; a tie is a true tie. Only where a potential comes within `BAND` of the threshold does rounding
-decide whether the oracle fires; there its float32 sum is repeated in its order (`float32_potentials`).
+Exactness. Potentials are sums of float64 weights on a grid of 2**-40 (`on_grid`), so no sum is rounded, its order does
+not matter, and a tie is a true tie. Only where a potential comes within `BAND` of the threshold does rounding decide
+whether the oracle fires; there its float32 sum is repeated in its order (`float32_potentials`).
 """
 
 from __future__ import annotations
@@ -31,14 +30,11 @@ def on_grid(weight: Tensor) -> Tensor:
 class SpikingConv2d(nn.Module):
     """Convolution without bias, then `SingleSpikeIF`, stepping through time.
 
-    Input and output: spikes (T, N, C, H, W). After a call, `neuron.v` holds the final potentials (N, F, H', W') and
-    `potentials` those of every step. Weights are summed as float64 (`on_grid`); the stored weight stays float32 (F, C,
-    K, K).
-    """
+    Input and output: spikes (T, N, C, H, W); weight: (F, C, K, K) float32, summed as float64. After a call, `neuron.v`
+    holds the final potentials (N, F, H', W') and `potentials` those of every step."""
 
     def __init__(self, weight: Tensor, threshold: float, padding: int = 0):
         super().__init__()
-        check_weight(weight)
         maps, channels, window, _ = weight.shape
         self.conv = layer.Conv2d(channels, maps, window, padding=padding, bias=False, step_mode="m")
         self.conv.weight = nn.Parameter(on_grid(weight), requires_grad=False)
@@ -46,21 +42,16 @@ class SpikingConv2d(nn.Module):
 
     def forward(self, wave: Tensor) -> Tensor:
         functional.reset_net(self)
-        currents = self.conv(wave.to(self.conv.weight.dtype))
-        potentials, spikes = [], []
-        for current in currents:
-            spikes.append(self.neuron(current))
-            potentials.append(self.neuron.v)
-        self.potentials = torch.stack(potentials)
-        return torch.stack(spikes)
+        steps = [(self.neuron(current), self.neuron.v) for current in self.conv(wave.to(self.conv.weight.dtype))]
+        spikes, self.potentials = (torch.stack(each) for each in zip(*steps))
+        return spikes
 
 
 def conv_times(times: Tensor, weight: Tensor, threshold: float, padding: int = 0, bins: int = BINS) -> Tensor:
     """Spike times (N, C, H, W) of a spiking convolution's input -> (N, F, H', W') uint8 of its output.
 
     weight: (F, C, K, K) float32, not negative; threshold: strictly above fires. Raises ValueError where these do not
-    fit together.
-    """
+    fit together."""
     return step_through(times, weight, threshold, padding, bins)[0]
 
 
@@ -68,20 +59,18 @@ def step_through(times: Tensor, weight: Tensor, threshold: float, padding: int, 
     """`conv_times`, and the potentials of every step (bins, N, F, H', W') float64."""
     check_input(times, weight)
     conv = SpikingConv2d(weight, threshold, padding)
-    wave = conv(spike_wave(times, bins))
+    spikes = conv(spike_wave(times, bins))
     near = (conv.potentials - threshold).abs() <= BAND
     if near.any():  # there the oracle's rounding decides
-        above = conv.potentials > threshold
-        above[near] = float32_potentials(times, weight, padding, near.nonzero()) > torch.tensor(threshold).float()
-        wave = above
-    return first_spike(wave), conv.potentials
+        spikes = conv.potentials > threshold
+        spikes[near] = float32_potentials(times, weight, padding, near.nonzero()) > torch.tensor(threshold).float()
+    return first_spike(spikes), conv.potentials
 
 
 def float32_potentials(times: Tensor, weight: Tensor, padding: int, places: Tensor) -> Tensor:
     """The potentials of some neurons as torch's float32 convolution sums them: by row, column, then channel.
 
-    places: (n, 5) int64 rows (step, image, map, row, column). Returns (n,) float32.
-    """
+    places: (n, 5) int64 rows (step, image, map, row, column). Returns (n,) float32."""
     window, padded, weight = weight.shape[-1], F.pad(times, (padding,) * 4, value=255), on_grid(weight).float()
     fields = padded.unfold(2, window, 1).unfold(3, window, 1)  # (N, C, H', W', K, K), a view
     found = []
@@ -104,8 +93,7 @@ def final_potentials(times: Tensor, weight: Tensor, padding: int = 0, bins: int 
 def pool_first_spike(times: Tensor, window: int, stride: int, ceil: bool = False) -> Tensor:
     """Earliest-spike pooling: a C cell repeats the first spike of its window, so its time is the window's minimum.
 
-    (N, C, H, W) -> (N, C, H', W') uint8. Without `ceil` an incomplete window at the border is dropped.
-    """
+    (N, C, H, W) -> (N, C, H', W') uint8. Without `ceil` an incomplete window at the border is dropped."""
     return 255 - F.max_pool2d(255 - times, window, stride, ceil_mode=ceil)
 
 
@@ -114,17 +102,12 @@ def pool_max_potential(potentials: Tensor) -> Tensor:
     return potentials.amax(dim=(2, 3))
 
 
-def check_weight(weight: Tensor) -> None:
-    """Raise ValueError unless `weight` is (F, C, K, K) and not negative (potentials must not fall)."""
+def check_input(times: Tensor, weight: Tensor) -> None:
+    """Raise ValueError unless spike times (N, C, H, W) and weights (F, C, K, K), none negative, fit together."""
     if weight.ndim != 4 or weight.shape[2] != weight.shape[3]:
         raise ValueError(f"weights must have the shape (maps, channels, K, K), got {tuple(weight.shape)}")
     if weight.numel() and not float(weight.min()) >= 0:
         raise ValueError("weights must not be negative or NaN: the model's potentials never fall")
-
-
-def check_input(times: Tensor, weight: Tensor) -> None:
-    """Raise ValueError unless spike times and weights fit together."""
-    check_weight(weight)
     if times.ndim != 4 or times.dtype != torch.uint8:
         raise ValueError(f"spike times must be uint8 of shape (N, C, H, W), got {times.dtype} {tuple(times.shape)}")
     if times.shape[1] != weight.shape[1]:

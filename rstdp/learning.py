@@ -1,8 +1,7 @@
 """Learning from spike times: one pass of STDP or R-STDP over the images. Book chapters: 04 to 06.
 
-Images come one by one in data order; each of them may change the weights that the next one meets. A network that is not
-told otherwise takes the compiled twins of these functions (`fast`); a layer with a rule of one's own takes the compiled
-search for winners and the rule as it is.
+Images come one by one in data order; each of them may change the weights that the next one meets. A network takes the
+compiled twins of these functions where it can (`fast`); with a rule of one's own, the compiled search for winners only.
 """
 
 from __future__ import annotations
@@ -21,18 +20,16 @@ if TYPE_CHECKING:
     from .network import Network
 
 OnImages = Callable[[int], object]  #: called with a number of images, as often as there is a chance to interrupt
-
-
-def ignore(count: int) -> None:
-    """Nobody watches."""
+#: shows spike times of C2 (N, C, H, W) with labels (N,) and phi; returns the winners (N, 2) as (map, position)
+Learner = Callable[[Tensor, Tensor, tuple[float, float]], Tensor]
+ignore: OnImages = lambda count: None
 
 
 def learn_stdp(network: Network, name: str, times: Tensor, rate: plasticity.DoublingRate,
                on_images: OnImages = ignore) -> list[list[Winner]]:
     """Show spike times (N, C, H, W) once, in order, to S1 or S2; `network.weights[name]` learns in place.
 
-    Returns the winners of each image.
-    """
+    Returns the winners of each image."""
     if network.compiled(name):
         return network.fast.learn_stdp(network, name, times, rate, on_images)
     layer, weight, rule = network.layer(name), network.weights[name], network.rule(name)
@@ -50,15 +47,9 @@ def learn_stdp(network: Network, name: str, times: Tensor, rate: plasticity.Doub
     return record
 
 
-#: shows spike times of C2 (N, C, H, W) with labels (N,) and phi; returns the winners (N, 2) as (map, position)
-Learner = Callable[[Tensor, Tensor, tuple[float, float]], Tensor]
-
-
 def rstdp_learner(network: Network, classes: Tensor | None = None) -> Learner:
-    """What shows images to S3, batch after batch, while nobody else changes its weights.
-
-    classes: (maps, positions), what each neuron stands for; by default what its map stands for.
-    """
+    """What shows images to S3, batch after batch, while nobody else changes its weights. classes: (maps, positions),
+    what each neuron stands for; by default what its map stands for."""
     if network.compiled("s3"):
         return network.fast.rstdp_learner(network, classes)
     layer, weight, rule, bins = network.config.s3, network.weights["s3"], network.rule("s3"), network.config.bins
@@ -68,12 +59,13 @@ def rstdp_learner(network: Network, classes: Tensor | None = None) -> Learner:
         winners, width = [], c2.shape[3] + 2 * layer.padding - layer.window + 1
         reward, punishment = plasticity.reward_rates(network.config, *phi)
         for image, label in zip(c2, labels):
-            feature, position = readout.winners(image[None])[0].tolist()
-            winners.append((feature, position))
+            feature, position = winner = readout.winners(image[None])[0].tolist()
+            winners.append(winner)
             if feature == SILENT:
                 continue
             stands_for = network.decision_map[feature] if classes is None else classes[feature, position]
-            pre = plasticity.receptive_field(image, *divmod(position, width), layer.window, layer.padding, bins)
+            row, column = divmod(position, width)
+            pre = plasticity.receptive_field(image, row, column, layer.window, layer.padding, bins)
             plasticity.learn(rule, weight[feature], pre, bins - 1, reward if stands_for == label else punishment,
                              network.bounds("s3"))
             readout.learned(feature)
@@ -87,20 +79,13 @@ def learn_rstdp(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, 
     return rstdp_learner(network)(c2, labels, phi)
 
 
-def rstdp_epoch(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, float], on_images: OnImages = ignore,
-                ) -> tuple[float, tuple[float, float]]:
+def rstdp_epoch(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, float],
+                on_images: OnImages = ignore, learn: Learner | None = None) -> tuple[float, tuple[float, float]]:
     """One pass over all images in batches of N; phi_r = misses / N and phi_p = hits / N count in the next batch.
 
-    Returns the share of right decisions while learning, and phi after the last batch.
-    """
-    return in_batches(network, c2, labels, phi, rstdp_learner(network), on_images)
-
-
-def in_batches(network: Network, times: Tensor, labels: Tensor, phi: tuple[float, float], learn: Learner,
-               on_images: OnImages = ignore) -> tuple[float, tuple[float, float]]:
-    """`rstdp_epoch` with another way to show a batch."""
-    right, size = 0, network.config.batch
-    for part, target in zip(times.split(size), labels.split(size)):
+    learn: another way to show a batch. Returns the share of right decisions while learning, and phi after the last."""
+    learn, right, size = learn or rstdp_learner(network), 0, network.config.batch
+    for part, target in zip(c2.split(size), labels.split(size)):
         hits, misses = plasticity.hits_and_misses(network.class_of(learn(part, target, phi)), target)
         phi, right = (misses / len(target), hits / len(target)), right + hits
         on_images(len(target))
@@ -109,7 +94,11 @@ def in_batches(network: Network, times: Tensor, labels: Tensor, phi: tuple[float
 
 def accuracy(network: Network, c2: Tensor, labels: Tensor) -> tuple[float, float]:
     """Share of right decisions and share of silent ones, given the spike times of C2."""
-    decisions, _ = network.decide(c2)
+    return shares(network.decide(c2)[0], labels)
+
+
+def shares(decisions: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Share of right decisions (N,) and share of silent ones."""
     return float((decisions == labels).double().mean()), float((decisions == SILENT).double().mean())
 
 
@@ -117,18 +106,5 @@ class Passes:
     """What a training run repeats: a pass of STDP, a pass of R-STDP, and the test. Other rules override one of them."""
 
     config: type[Config] = Config  #: the class of configuration that these passes ask for
-    consumes = "c2"  #: whose spike times `rstdp` and `accuracy` take, those of C2, or those of C1 where S2 goes on learning
-
-    def stdp(self, network: Network, name: str, times: Tensor, rate: plasticity.DoublingRate,
-             on_images: OnImages) -> object:
-        """As `learn_stdp`."""
-        return learn_stdp(network, name, times, rate, on_images)
-
-    def rstdp(self, network: Network, times: Tensor, labels: Tensor, phi: tuple[float, float],
-              on_images: OnImages) -> tuple[float, tuple[float, float]]:
-        """As `rstdp_epoch`."""
-        return rstdp_epoch(network, times, labels, phi, on_images)
-
-    def accuracy(self, network: Network, times: Tensor, labels: Tensor) -> tuple[float, float]:
-        """As `accuracy`."""
-        return accuracy(network, times, labels)
+    consumes = "c2"  #: whose spike times `rstdp` and `accuracy` take: "c2", or "c1" where S2 goes on learning
+    stdp, rstdp, accuracy = staticmethod(learn_stdp), staticmethod(rstdp_epoch), staticmethod(accuracy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,34 +17,30 @@ from .competition import SILENT, Winner
 from .config import LAYERS, Config, Layer
 from .files import CheckpointError, check_digest, read_npz, write_npz
 
-__all__ = ["LAYERS", "SILENT", "Network", "load_pretrained", "weight_names"]
-
 
 class Network:
-    """The model of one configuration.
+    """The model of one configuration: float32 `weights` s1 (30, 6, 5, 5), s2 (250, 30, 3, 3), s3 (200, 250, 5, 5).
 
-    config: its parameters; seed: of the initial weights; channels: of its input. `weights` is a dictionary of float32
-    tensors, s1 (30, 6, 5, 5), s2 (250, 30, 3, 3), s3 (200, 250, 5, 5) in the published sizes. fast: take the compiled
-    twins of the readable functions, with the same result; device: where the readable ones step through time. Raises
-    ValueError for a rule that is not registered.
-    """
+    seed: of the initial weights; channels: of the input. fast: take the compiled twins of the readable functions, with
+    the same result; device: where the readable ones step through time. Raises ValueError for an unknown rule."""
 
     def __init__(self, config: Config, seed: int = 0, channels: int = 6, fast: bool = True, device: str = "cpu"):
-        self.config, self.seed = config, seed
-        self.fast, self.device = (compiled, torch.device("cpu")) if fast else (None, torch.device(device))
+        self.config, self.seed, self.compile, self.device = config, seed, fast, torch.device("cpu" if fast else device)
         generator = torch.Generator().manual_seed(seed)
         self.weights: dict[str, Tensor] = {}
         for name in LAYERS:
-            layer = self.layer(name)
-            self.rule(name)
+            layer, _ = self.layer(name), self.rule(name)
             shape = (layer.maps, channels, layer.window, layer.window)
             weight = torch.normal(layer.mean, layer.std, shape, generator=generator)
-            self.weights[name] = weight.clamp(*self.bounds(name)).to(self.device)
-            channels = layer.maps
+            self.weights[name], channels = weight.clamp(*self.bounds(name)).to(self.device), layer.maps
         per_class = -(-config.s3.maps // config.classes)
         self.trained_on = ""  #: name of the data set, once trained
         #: the class that each feature map of S3 stands for: blocks of maps, 0 0 ... 9 9
         self.decision_map = (torch.arange(config.s3.maps) // per_class).clamp(max=config.classes - 1)
+
+    @property
+    def fast(self) -> Any:  #: the compiled twins, or None where the network steps through time
+        return compiled if self.compile else None
 
     def layer(self, name: str) -> Layer:
         return getattr(self.config, name)
@@ -60,22 +57,18 @@ class Network:
         """Whether the layer learns in the compiled pass: a rule of one's own has none."""
         return self.fast is not None and self.rule(name) in self.fast.RULES
 
-    # --- from images to decisions ---
-
     def encode(self, images) -> Tensor:
-        """Images (N, H, W) uint8 -> spike times (N, 6, H, W). Spike times (N, C, H, W) stay what they are.
-
-        Raises ValueError for spike times with more bins or other channels than the network has.
-        """
-        config = self.config
-        if getattr(images, "ndim", 3) == 4:
-            times, channels = torch.as_tensor(images), self.weights["s1"].shape[1]
-            if times.shape[1] != channels or (len(times) and times.max() > config.bins):
-                raise ValueError(f"the network sees {channels} channels and {config.bins} bins, these spike times have "
-                                 f"{times.shape[1]} channels and times up to {times.max()}")
-            return times
-        return (self.fast or encoding).encode(images, config.bins, config.dog_threshold, config.normalisation,
-                                              config.remainder, config.dog_scale)
+        """Images (N, H, W) uint8 -> spike times (N, 6, H, W). Spike times (N, C, H, W) stay what they are; ValueError
+        for more bins or other channels than the network has."""
+        config, channels = self.config, self.weights["s1"].shape[1]
+        if getattr(images, "ndim", 3) == 3:
+            return (self.fast or encoding).encode(images, config.bins, config.dog_threshold, config.normalisation,
+                                                  config.remainder, config.dog_scale)
+        times = torch.as_tensor(images)
+        if times.shape[1] != channels or (len(times) and times.max() > config.bins):
+            raise ValueError(f"the network sees {channels} channels and {config.bins} bins, these spike times have "
+                             f"{times.shape[1]} channels and times up to {times.max()}")
+        return times
 
     def spike_times(self, name: str, times: Tensor) -> Tensor:
         """Spike times of one S layer, given those of its input."""
@@ -115,8 +108,6 @@ class Network:
         """Images (N, H, W) uint8 -> decisions (N,); -1 where the network stays silent."""
         return self.decide(self.features(images))[0]
 
-    # --- who learns ---
-
     def find_winners(self, name: str, image: Tensor) -> list[Winner]:
         """The neurons of S1 or S2 that may learn from one image, spike times (C, H, W)."""
         return (self.fast or competition).find_winners(image.to(self.device), self.weights[name], self.layer(name),
@@ -126,13 +117,6 @@ class Network:
         """What finds S3's winners."""
         return (self.fast or competition).Readout(self.weights["s3"], self.config.s3.padding, self.config.bins,
                                                   *self.bounds("s3"))
-
-    # --- files ---
-
-    def save(self, path: str | os.PathLike, **extra) -> None:
-        """Write weights and configuration as a compressed .npz; an older file stays until the new one is whole."""
-        write_npz(path, compressed=True, config=json.dumps(self.config.to_dict()), digest=self.config.digest(),
-                  seed=self.seed, trained_on=self.trained_on, **self.arrays(), **extra)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What learning changes: the weights, and what the maps of S3 stand for."""
@@ -146,8 +130,12 @@ class Network:
                 raise CheckpointError(f"{path}: {name} has the shape {arrays[name].shape}, the configuration says "
                                       f"{tuple(weight.shape)}")
             self.weights[name] = torch.from_numpy(arrays[name]).to(self.device)
-        if "decision_map" in arrays:  # not in the first files
-            self.decision_map = torch.from_numpy(arrays["decision_map"])
+        self.decision_map = torch.from_numpy(arrays.get("decision_map", self.decision_map.numpy()))
+
+    def save(self, path: str | os.PathLike, compressed: bool = True, **extra) -> None:
+        """Write weights and configuration as an .npz; an older file stays until the new one is whole."""
+        write_npz(path, compressed, config=json.dumps(self.config.to_dict()), digest=self.config.digest(),
+                  seed=self.seed, trained_on=self.trained_on, **self.arrays(), **extra)
 
     @classmethod
     def load(cls, path: str | os.PathLike, config: Config | None = None) -> Network:
@@ -157,8 +145,8 @@ class Network:
             found = Config.from_dict(json.loads(str(data["config"])))
             digest, seed, channels = str(data["digest"]), int(data["seed"]), data["s1"].shape[1]
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise CheckpointError(f"{path} holds no network of this package ({error}); train one with "
-                                  "'python -m rstdp train'") from error
+            raise CheckpointError(f"{path} holds no network of this package ({error}); 'python -m rstdp train' makes "
+                                  "one") from error
         check_digest(path, digest, config or found)
         network = cls(config or found, seed, channels)
         network.trained_on = str(data.get("trained_on", ""))
@@ -169,18 +157,11 @@ class Network:
 PRETRAINED = Path(__file__).parent / "pretrained"
 
 
-def weight_names() -> dict[str, Path]:
-    """The trained weights that come with the package, by name."""
-    return {path.stem: path for path in sorted(PRETRAINED.glob("*.npz"))}
-
-
 def load_pretrained(name: str = "mnist") -> Network:
-    """A trained network by name: "mnist" is the SpykeTorch configuration after 20 passes over S3.
-
-    Raises CheckpointError that lists what there is.
-    """
-    known = weight_names()
+    """Trained weights of the package: "mnist" is the SpykeTorch configuration after 20 passes over S3. Raises
+    CheckpointError that lists what there is."""
+    known = sorted(path.stem for path in PRETRAINED.glob("*.npz"))
     if name not in known:
         raise CheckpointError(f"there are no trained weights named {name!r}; known are {', '.join(known)}, and "
                               "Network.load reads a file")
-    return Network.load(known[name])
+    return Network.load(PRETRAINED / f"{name}.npz")

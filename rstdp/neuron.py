@@ -12,15 +12,10 @@ class SingleSpikeIF(neuron.SimpleBaseNode):
 
     .. math:: V_i(t) = V_i(t-1) + \sum_j w_{ij} s_j(t), \qquad s_i(t) = 1 \text{ the first time that } V_i(t) > \theta
 
-    Input: synaptic currents, (N, *) in step mode "s", (T, N, *) in "m"; output: spikes 0 or 1 of the same shape.
-    The potential `v` keeps growing after the spike (winners are compared by it); `functional.reset_net` starts a new
-    image. With `v_threshold=float("inf")` the neuron never fires and `v` is read out at the end.
-
-    Parameters
-    ----------
-    v_threshold : threshold in units of synaptic weight; the comparison is strict
-    step_mode : "s" for one time step a call, "m" for all steps at once
-    """
+    Input: synaptic currents, (N, *) in step mode "s" (one step a call), (T, N, *) in "m" (all at once); output: spikes
+    0 or 1 of the same shape. v_threshold: in units of synaptic weight; with infinity the neuron never fires and `v` is
+    read out at the end. The potential `v` keeps growing after the spike (winners are compared by it);
+    `functional.reset_net` starts a new image."""
 
     v: Tensor
     fired: Tensor

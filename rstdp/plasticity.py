@@ -5,11 +5,9 @@ One rule for both. For a winner that fires at :math:`t_i` and an input that fire
 .. math:: \delta = \begin{cases} \alpha\phi_r a_r^+ + \beta\phi_p a_p^- & t_j \le t_i \\
           \alpha\phi_r a_r^- + \beta\phi_p a_p^+ & \text{otherwise} \end{cases}
 
-and :math:`\Delta w = \delta\, w(1-w)` (`stdp`: S1, S2), or :math:`\Delta w = \delta` (`additive`: S3), within the layer's
-bounds. STDP: :math:`\alpha=\phi_r=1, \beta=0`. Reward: :math:`\alpha=1,\beta=0`; punishment: :math:`\alpha=0,\beta=1`; a
-neutral signal changes nothing.
-
-A rule of one's own is a function under a name, and a layer learns by it where its configuration says so:
+and :math:`\Delta w = \delta\, w(1-w)` (`stdp`: S1, S2), or :math:`\Delta w = \delta` (`additive`: S3), within the
+layer's bounds. STDP: :math:`\alpha=\phi_r=1, \beta=0`. Reward: :math:`\alpha=1,\beta=0`; punishment:
+:math:`\alpha=0,\beta=1`; a neutral signal changes nothing. A rule of one's own is a function under a name:
 
     @plasticity.register("mine")
     def mine(weight, pre, post, plus, minus): ...
@@ -41,14 +39,12 @@ def receptive_field(times: Tensor, row: int, column: int, window: int, padding: 
 
 
 def in_time(weight: Tensor, pre: Tensor, post, plus, minus) -> Tensor:
-    """delta of the equation above: `plus` for inputs no later than the winner's spike, `minus` for later or silent ones.
-
-    plus, minus: numbers, or tensors that go with `weight`. Raises ValueError where weights and inputs differ in shape.
-    """
+    """delta of the equation above: `plus` for inputs no later than the winner's spike, `minus` for the others; numbers,
+    or tensors that go with `weight`. Raises ValueError where weights and inputs differ in shape."""
     if weight.shape != pre.shape:
         raise ValueError(f"weights {tuple(weight.shape)} and receptive field {tuple(pre.shape)} differ in shape")
-    rates = (torch.as_tensor(rate, dtype=weight.dtype, device=weight.device) for rate in (plus, minus))
-    return torch.where((pre <= post).to(weight.device), *rates)
+    gain, loss = (torch.as_tensor(rate, dtype=weight.dtype, device=weight.device) for rate in (plus, minus))
+    return torch.where(pre <= post, gain, loss)
 
 
 def stdp(weight: Tensor, pre: Tensor, post: int, plus: float, minus: float) -> Tensor:
@@ -69,12 +65,7 @@ def register(name: str) -> Callable[[Rule], Rule]:
     """Decorator: make a rule known under a name that a configuration can use. Raises ValueError for a built-in name."""
     if name in BUILT_IN:
         raise ValueError(f"{name!r} is a built-in rule; choose another name")
-
-    def add(rule: Rule) -> Rule:
-        RULES[name] = rule
-        return rule
-
-    return add
+    return lambda rule: RULES.update({name: rule}) or rule
 
 
 def get_rule(name: str) -> Rule:
@@ -90,9 +81,8 @@ def learn(rule: Rule, weight: Tensor, pre: Tensor, post: int, rates: tuple[float
     """Change the weights (C, K, K) of one winner in place, within the bounds. Raises ValueError for a broken rule."""
     new = rule(weight.clone(), pre.to(weight.device), post, *rates)
     if not torch.is_tensor(new) or new.shape != weight.shape or new.isnan().any():
-        what = f"shape {tuple(new.shape)}" if torch.is_tensor(new) else type(new).__name__
         raise ValueError(f"the rule {getattr(rule, '__name__', rule)!r} must return new weights of shape "
-                         f"{tuple(weight.shape)} without NaN, it returned {what}")
+                         f"{tuple(weight.shape)} without NaN, it returned {new}")
     weight[:] = new.clamp(*bounds)
 
 
@@ -100,10 +90,8 @@ def learn(rule: Rule, weight: Tensor, pre: Tensor, post: int, rates: tuple[float
 class DoublingRate:
     """Learning rates of S1 and S2: a+ and a- double every `double_every` images until a+ reaches its limit.
 
-    SpykeTorch doubles before it shows the 500th, 1000th, ... image and cuts a+ off at the limit, with
-    a- = -0.75 a+; the paper doubles while a+ is under the limit, so the last doubling may pass it (`overshoot`).
-    """
-
+    SpykeTorch doubles before it shows the 500th, 1000th, ... image and cuts a+ off at the limit, with a- = -0.75 a+;
+    the paper doubles while a+ is under the limit, so the last doubling may pass it (`overshoot`)."""
     plus: float
     minus: float
     double_every: int
@@ -129,14 +117,12 @@ class DoublingRate:
 
 
 def reward_rates(rates: Any, phi_r: float, phi_p: float) -> tuple[tuple[float, float], tuple[float, float]]:
-    """(plus, minus) for a rewarded and for a punished winner.
+    """(plus, minus) for a rewarded and for a punished winner; rates: a configuration, or what else names the four.
 
     phi_r = misses / N and phi_p = hits / N of the last batch: rare outcomes weigh more, which keeps the network from
-    unlearning what it already does right. rates: a configuration, or whatever else has the four rates by their names.
-    """
-    reward = (rates.reward_plus * phi_r, rates.reward_minus * phi_r)
-    punishment = (rates.punish_minus * phi_p, rates.punish_plus * phi_p)
-    return reward, punishment
+    unlearning what it already does right."""
+    return ((rates.reward_plus * phi_r, rates.reward_minus * phi_r),
+            (rates.punish_minus * phi_p, rates.punish_plus * phi_p))
 
 
 def hits_and_misses(decisions: Tensor, labels: Tensor) -> tuple[int, int]:

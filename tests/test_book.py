@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
+import pkgutil
 import re
 import statistics
 import subprocess
@@ -15,6 +17,8 @@ import nbformat
 import pytest
 import yaml
 
+import rstdp
+from report.lab import registry
 from rstdp.config import SPYKETORCH
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,6 +50,10 @@ def code_cells(chapter: str) -> list[nbformat.NotebookNode]:
     return [cell for cell in read(chapter).cells if cell.cell_type == "code"]
 
 
+def title(chapter: str) -> str:
+    return read(chapter).cells[0].source.partition("\n")[0].removeprefix("# ")
+
+
 def prose(entry: str) -> str:
     """A page's text, or that of a notebook's markdown cells, without blocks of program code."""
     if entry in PAGES:
@@ -55,15 +63,28 @@ def prose(entry: str) -> str:
     return re.sub(r"^(`{3,})(?:bash|python|toml)\n.*?^\1$", "", text, flags=re.M | re.S)
 
 
-def test_contents_name_ten_chapters_and_six_pages():
-    assert len(CHAPTERS) == 10 and len(PAGES) == 6
-    assert sorted(CHAPTERS) == CHAPTERS == sorted(f"book/{path.stem}" for path in BOOK.glob("*.ipynb"))
+def test_contents_name_every_chapter_in_order_and_every_page():
+    assert CHAPTERS == sorted(f"book/{path.stem}" for path in BOOK.glob("*.ipynb"))
+    assert [Path(chapter).name[:2] for chapter in CHAPTERS] == [f"{n + 1:02d}" for n in range(len(CHAPTERS))]
+    assert sorted(PAGES) == sorted(f"book/{path.stem}" for path in BOOK.glob("*.md"))
 
 
-@chapters
-def test_chapter_is_listed_on_the_first_page_and_in_the_readme(chapter):
-    assert f"({chapter}.ipynb)" in (ROOT / "README.md").read_text()
-    assert f"({Path(chapter).name}.ipynb)" in (BOOK / "index.md").read_text()
+def test_readme_lists_the_chapters_that_the_contents_name():
+    listed = re.findall(r"^\d+\. \[(.*)\]\((.*)\)$", (ROOT / "README.md").read_text(), re.M)
+    assert listed == [(title(chapter), f"{chapter}.ipynb") for chapter in CHAPTERS]
+
+
+def test_first_page_says_what_every_chapter_is_good_for():
+    page = SimpleNamespace(env=SimpleNamespace(app=SimpleNamespace(srcdir=ROOT)))
+    rows = list(zip(*[iter(SITE.Chapters.lines(page)[4:-1])] * 2))[1:]
+    assert [link for link, _ in rows] == [f"* - []({Path(chapter).name}.ipynb)" for chapter in CHAPTERS]
+    assert all(len(afterwards) > 30 for _, afterwards in rows)
+
+
+def test_every_directive_of_our_own_is_registered():
+    registered = []
+    SITE.setup(SimpleNamespace(connect=lambda *_: None, add_directive=lambda name, kind: registered.append(kind)))
+    assert set(registered) == set(SITE.Markdown.__subclasses__())
 
 
 @chapters
@@ -196,11 +217,52 @@ def test_notation_uses_names_of_the_code():
         assert re.search(rf"\b{name}\b", code), f"no {name} in rstdp"
 
 
+def in_backticks(entry: str) -> set[str]:
+    """What a page, or a chapter with what its cells print, sets as code."""
+    texts = [prose(entry)] if entry not in CHAPTERS else [cell.source for cell in read(entry).cells]
+    return {name for text in texts for name in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text)}
+
+
+def exists(name: str) -> bool:
+    """Whether a dotted name leads to something: `rstdp.fast.encode`, `fast.encode`, `network.features`."""
+    for place in (name, f"rstdp.{name}", f"rstdp.network.Network.{name.partition('.')[2]}"):
+        with contextlib.suppress(ImportError, AttributeError):
+            pkgutil.resolve_name(place)
+            return True
+    return False
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_files_and_names_of_the_code_in_the_text_exist(entry):
+    modules = {"rstdp", *(module.name for module in pkgutil.iter_modules(rstdp.__path__))}
+    for name in in_backticks(entry):
+        if re.fullmatch(r"(rstdp|report|book|tests)(/[\w.-]+)+", name):
+            assert (ROOT / name).exists(), f"no file {name}"
+        elif name.endswith(".py"):
+            assert [*(ROOT / "rstdp").rglob(name)], f"no file {name} in rstdp"
+        elif (dotted := re.match(r"\w+(\.\w+)+", name)) and dotted[0].partition(".")[0] in modules:
+            assert exists(dotted[0]), f"no name {name}"
+
+
+def test_commands_in_the_text_name_what_there_is():
+    made = {path.stem for path in (ROOT / "report" / "experiments").glob("*.toml")} | set(registry.all_results())
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    commands = [name for entry in ENTRIES for name in in_backticks(entry)]
+    for command in commands:
+        if found := re.match(r"python -m report run ([\w-]+)", command):
+            assert found[1] in made, command
+        if found := re.match(r"make ([a-z-]+)", command):
+            assert found[1] in targets, command
+    assert any(command.startswith("python -m report run") for command in commands)
+
+
 def test_map_on_the_first_page_agrees_with_the_configuration():
     text = (BOOK / "index.md").read_text()
     for layer, what in (("s1", "edges"), ("s2", "parts"), ("s3", "digits")):
         assert f">{getattr(SPYKETORCH, layer).maps} {what}</text>" in text
-    assert {f"book/{name}" for name in re.findall(r'<a href="([^"]+)\.html', text)} == set(CHAPTERS)
+    for name, number in re.findall(r'<a href="([^"]+)\.html" aria-label="[^"]+: chapter (\d+)"', text):
+        assert f"book/{name}" == CHAPTERS[int(number) - 1]
+    assert text.count('<a href="') == len(re.findall(r'<a href="[^"]+" aria-label="[^"]+: chapter \d+">', text)) > 0
 
 
 def test_configuration_of_the_site():

@@ -7,12 +7,7 @@ import papermill
 import pytest
 
 BOOK = Path(__file__).parent.parent / "book"
-CHAPTERS = sorted(BOOK.glob("[0-9]*.ipynb"))
-
-
-def test_all_chapters_are_there():
-    assert [chapter.name[:2] for chapter in CHAPTERS] == [f"{number:02d}" for number in range(1, len(CHAPTERS) + 1)]
-    assert len(CHAPTERS) >= 7
+CHAPTERS = sorted(BOOK.glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)

@@ -14,14 +14,14 @@ TINY = ["--train", "60", "--test", "20", "--set", "s1.maps=4", "--set", "s2.maps
 
 def test_help_names_every_command_and_shows_examples():
     text = subprocess.run([sys.executable, "-m", "rstdp", "--help"], capture_output=True, text=True, check=True).stdout
-    for word in ("train", "evaluate", "classify", "experiment", "examples:", "goes on where it stopped"):
+    for word in ("train", "evaluate", "classify", "examples:", "goes on where it stopped"):
         assert word in text
 
 
 def test_importing_changes_nothing_and_downloads_nothing():
     code = ("import torch, numpy, random; a = torch.get_rng_state(); b = numpy.random.get_state()[1].copy(); "
             "c = random.getstate(); import socket; socket.socket = None; "
-            "import rstdp, rstdp.training, rstdp.experiments, rstdp.agreement, rstdp.datasets, rstdp.figures; "
+            "import rstdp, rstdp.training, rstdp.events.data, rstdp.fast.batched, rstdp.show.figures; "
             "assert torch.equal(a, torch.get_rng_state()) and (b == numpy.random.get_state()[1]).all() "
             "and c == random.getstate() and torch.get_default_dtype() == torch.float32")
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -30,7 +30,8 @@ def test_importing_changes_nothing_and_downloads_nothing():
 def test_train_resume_evaluate(tmp_path, capsys):
     out = ["train", "--out", str(tmp_path / "run"), *TINY]
     assert main([*out, "--set", "s3.epochs=1"]) == 0
-    assert main([*out, "--set", "s3.epochs=2"]) == 0
+    assert main([*out, "--set", "s3.epochs=2", "--tensorboard"]) == 0
+    assert list((tmp_path / "run" / "tensorboard").glob("events*"))
     assert "resuming after epoch 1" in capsys.readouterr().out
     assert main(["evaluate", "--weights", str(tmp_path / "run" / "weights.npz"), "--test", "20"]) == 0
     assert "of 20 test images right" in capsys.readouterr().out
@@ -50,8 +51,7 @@ def test_classify_prints_the_digit(tmp_path, capsys):
     (["train", "--out", "x", "--train", "5000"], "5000 were asked for"),
     (["evaluate", "--weights", "nothing.npz"], "nothing.npz does not exist"),
     (["evaluate", "--weights", "nothing"], "no trained weights named 'nothing'"),
-    (["classify", "nothing.png"], "nothing.png does not exist"),
-    (["experiment", "nothing"], "unknown experiment 'nothing'")])
+    (["classify", "nothing.png"], "nothing.png does not exist")])
 def test_mistakes_end_in_one_line(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from IPython.display import HTML
 from matplotlib.figure import Figure
 
-from rstdp import figures
 from rstdp.config import SPYKETORCH
 from rstdp.encoding import dog_kernels
 from rstdp.network import Network
-from rstdp.reconstruction import reconstruct
+from rstdp.show import figures
+from rstdp.show.reconstruction import reconstruct
 
 TIMES = torch.tensor([[[0, 1], [2, 3]], [[3, 3], [1, 0]]], dtype=torch.uint8)  # 3 is silent
 PICTURES = torch.arange(32).reshape(2, 4, 4)

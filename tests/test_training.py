@@ -1,16 +1,26 @@
 """Runs: interrupt and resume, checkpoints, damaged input. What was computed is never lost."""
 
+import copy
 import dataclasses
 import errno
 import json
+import pickle
 import shutil
+import sys
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from rstdp import batched, datasets, files, learning, training
+from report.lab import experiments, registry
+from rstdp import config, files, load_image
+from rstdp import data as datasets
+from rstdp.fast import batched
 from rstdp.files import CheckpointError
+from rstdp.images import sources
+from rstdp.learning import Passes
 from rstdp.network import Network, load_pretrained
 from rstdp.training import Trainer
 
@@ -34,12 +44,11 @@ def without_seconds(rows):
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
 
-@pytest.mark.parametrize("phase, calls", [("learn_stdp", 1), ("learn_stdp", 2), ("learn_stdp", 4), ("learn_rstdp", 1),
-                                          ("learn_rstdp", 3), ("accuracy", 3)])
+@pytest.mark.parametrize("phase, calls", [("stdp", 1), ("stdp", 2), ("stdp", 4), ("rstdp", 1), ("rstdp", 3),
+                                          ("accuracy", 3)])
 def test_killed_in_every_phase_and_resumed_to_the_same_bits(phase, calls, data, small, uninterrupted, tmp_path,
                                                             monkeypatch):
-    owner = learning if phase == "learn_rstdp" else training  # where the name is looked up
-    real, count = getattr(owner, phase), [0]
+    real, count = getattr(Passes, phase), [0]
 
     def dying(*arguments, **options):
         count[0] += 1
@@ -47,12 +56,12 @@ def test_killed_in_every_phase_and_resumed_to_the_same_bits(phase, calls, data, 
             raise Kill
         return real(*arguments, **options)
 
-    monkeypatch.setattr(owner, phase, dying)
+    monkeypatch.setattr(Passes, phase, staticmethod(dying))
     with pytest.raises(Kill):
         Trainer(small, data, seed=3, folder=tmp_path, validation=20, quiet=True).run()
     monkeypatch.undo()
     resumed = Trainer(small, data, seed=3, folder=tmp_path, validation=20, quiet=True)
-    assert calls == 1 and phase == "learn_stdp" or resumed.progress.layer + resumed.progress.epoch > 0
+    assert calls == 1 and phase == "stdp" or resumed.progress.layer + resumed.progress.epoch > 0
     resumed.run()
     whole, rows = uninterrupted
     for name, weight in whole.weights.items():
@@ -68,12 +77,12 @@ def test_the_same_seed_repeats_and_another_does_not(data, small, uninterrupted):
 
 
 def test_stepping_through_time_trains_the_same_network(small, digits):
-    few = digits.subset(30, 10)
+    few = digits.subset(16, 6)
     config = small.replace({"s1.epochs": 1, "s2.epochs": 1, "s3.epochs": 2, "batch": 10})
-    fast = Trainer(config, few, quiet=True)
-    stepped = Trainer(config, few, quiet=True, path="reference", device="cpu")
-    assert all(torch.equal(fast.run().weights[name], stepped.run().weights[name]) for name in ("s1", "s2", "s3"))
-    assert without_seconds(fast.rows) == without_seconds(stepped.rows)
+    compiled = Trainer(config, few, quiet=True)
+    stepped = Trainer(config, few, quiet=True, fast=False, device="cpu")
+    assert all(torch.equal(compiled.run().weights[name], stepped.run().weights[name]) for name in ("s1", "s2", "s3"))
+    assert without_seconds(compiled.rows) == without_seconds(stepped.rows)
 
 
 def test_more_epochs_continue_a_finished_run(data, small, uninterrupted, tmp_path):
@@ -84,12 +93,11 @@ def test_more_epochs_continue_a_finished_run(data, small, uninterrupted, tmp_pat
 
 
 def test_what_a_run_writes(data, small, tmp_path):
-    trainer = Trainer(small, data, folder=tmp_path, tensorboard=True, variant="mine", quiet=True)
+    trainer = Trainer(dataclasses.replace(small, name="mine"), data, folder=tmp_path, quiet=True)
     trainer.run()
     lines = (tmp_path / "accuracy.csv").read_text().splitlines()
     assert lines[0] == "variant,seed,epoch,train_accuracy,validation_accuracy,test_accuracy,silent,seconds"
     assert len(lines) == 1 + small.s3.epochs and lines[1].startswith("mine,0,1,0.")
-    assert list((tmp_path / "tensorboard").glob("events*"))
     loaded = Network.load(tmp_path / "weights.npz")
     assert loaded.config.digest() == small.digest()
     assert torch.equal(loaded.classify(data.test_images), trainer.network.classify(data.test_images))
@@ -160,8 +168,10 @@ def test_an_unwritable_folder_is_named(data, small, tmp_path):
 
 @pytest.mark.parametrize("changes, message", [
     ({"s2.treshold": 3}, "did you mean 's2.threshold'"), ({"s9.maps": 3}, "unknown parameter"),
-    ({"s1.maps": "many"}, "type int"), ({"s1.maps": 1.5}, "type int"), ({"s1.ceil": "maybe"}, "type bool"),
-    ({"name": "x"}, "unknown parameter")])
+    ({"s1.maps": "many"}, "'s1.maps'.*integer"), ({"s1.maps": 1.5}, "'s1.maps'.*integer"),
+    ({"s1.ceil": "maybe"}, "'s1.ceil'.*boolean"), ({"name": "x"}, "unknown parameter"),
+    ({"s1.maps": 0}, "'s1.maps'.*greater than or equal to 1, got 0"), ({"s2.threshold": "nan"}, "'s2.threshold'"),
+    ({"remainder": "first"}, "'silent' or 'last', got 'first'"), ({"s1.std": -1}, "'s1.std'"), ({"low": 2}, "'low'")])
 def test_unknown_parameters_are_named(small, changes, message):
     with pytest.raises(ValueError, match=message):
         small.replace(changes)
@@ -172,6 +182,46 @@ def test_parameters_are_converted(small):
     assert changed.s1.ceil is True and changed.s3.threshold == float("inf") and changed.bins == 30
     json.dumps(changed.to_dict(), allow_nan=False)
     assert changed.digest() != small.digest() == small.replace({"s3.epochs": 99}).digest()
+
+
+def test_a_new_parameter_leaves_every_recorded_fingerprint_as_it_was(monkeypatch):
+    """A field with a default in `Layer` and one in `Config`, as a later version would add them."""
+    recorded = json.loads((Path(__file__).parent / "recorded_runs.json").read_text())
+    code = compile(Path(config.__file__).read_text().replace(
+        '    rule: str = "stdp"', '    leak: float = 0.0\n    rule: str = "stdp"').replace(
+        "    batch: Count = 1000", "    jitter: float = 0.0\n    batch: Count = 1000"), "config.py", "exec")
+    later = types.ModuleType("later")
+    monkeypatch.setitem(sys.modules, "later", later)
+    exec(code, vars(later))
+    assert {"leak", "jitter"} <= {name.rpartition(".")[2] for name in later.parameter_names()}
+    known = {name: kind.kind.config for name, kind in registry.all_passes().items()}
+    seen = 0
+    for name in experiments.names():
+        chosen = experiments.load(name)
+        for variant, one in chosen.variants.items():
+            base = known[chosen.passes[variant]] if variant in chosen.passes else config.Config
+            extra = {field.name: getattr(one, field.name) for field in dataclasses.fields(base)
+                     if not hasattr(config.SPYKETORCH, field.name)}
+            kind = later.dataclass(frozen=True)(type(base.__name__, (later.Config,), {
+                "__annotations__": dict.fromkeys(extra, object),
+                **{field.name: field.default for field in dataclasses.fields(base) if field.name in extra}}))
+            assert kind.from_dict(one.to_dict()).digest() == recorded["variants"][f"{name}/{variant}"]["fingerprint"]
+            seen += 1
+    assert seen >= 68
+    for file, fingerprint in recorded["weights"].items():
+        stored = files.read_npz(Path(__file__).parent.parent / file)
+        assert str(stored["digest"]) == fingerprint
+        assert later.Config.from_dict(json.loads(str(stored["config"]))).digest() == fingerprint
+
+
+def test_a_threshold_of_s3_needs_passes_of_its_own(small, data):
+    with pytest.raises(ValueError, match="s3.threshold is infinite"):
+        Trainer(small.replace({"s3.threshold": 100}), data, quiet=True)
+
+
+def test_a_network_can_be_copied_and_sent_to_another_process(trained, digits):
+    for copied in (copy.deepcopy(trained), pickle.loads(pickle.dumps(trained))):
+        assert torch.equal(copied.classify(digits.test_images[:5]), trained.classify(digits.test_images[:5]))
 
 
 def test_many_seeds_in_one_batch_learn_what_each_learns_alone(small, digits, tmp_path):
@@ -231,7 +281,7 @@ def test_mnist_is_read_from_the_local_copy(mnist):
     assert mnist.train_images.shape == (60000, 28, 28) and mnist.test_labels.bincount().tolist()[0] == 980
 
 
-def test_a_truncated_file_of_mnist_is_refused(mnist, tmp_path):
+def test_a_truncated_file_of_mnist_is_refused(mnist, tmp_path, monkeypatch):
     import os
 
     raw = tmp_path / "MNIST" / "raw"
@@ -243,8 +293,9 @@ def test_a_truncated_file_of_mnist_is_refused(mnist, tmp_path):
     whole = labels.read_bytes()
     labels.unlink()
     labels.write_bytes(whole[:5000])
+    monkeypatch.setenv("RSTDP_DATA", str(tmp_path))
     with pytest.raises(datasets.DataError, match="t10k-labels.* has 5000 bytes, 10008 were expected"):
-        datasets.load("mnist", tmp_path)
+        datasets.load("mnist")
 
 
 def test_without_a_local_copy_torchvision_downloads(tmp_path, monkeypatch):
@@ -256,15 +307,17 @@ def test_without_a_local_copy_torchvision_downloads(tmp_path, monkeypatch):
         asked.append((folder, download))
         raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
 
-    monkeypatch.setattr(datasets.import_torchvision().datasets, "MNIST", no_connection)
+    monkeypatch.setattr(sources.import_torchvision().datasets, "MNIST", no_connection)
     with pytest.raises(datasets.DataError, match="could not be loaded.*RSTDP_DATA.*'digits'"):
         datasets.load("mnist")
     assert asked == [(tmp_path / ".cache" / "rstdp", True)]
 
 
-def test_missing_or_unknown_data_is_named_with_what_there_is(tmp_path, digits):
+def test_missing_or_unknown_data_is_named_with_what_there_is(tmp_path, digits, monkeypatch):
+    (tmp_path / "MNIST" / "raw").mkdir(parents=True)
+    monkeypatch.setenv("RSTDP_DATA", str(tmp_path))
     with pytest.raises(datasets.DataError, match="train-images.* is missing.*'digits'"):
-        datasets.load("mnist", tmp_path)
+        datasets.load("mnist")
     with pytest.raises(ValueError, match="known are digits, mnist"):
         datasets.load("minst")
     with pytest.raises(ValueError, match="1437 train images, 2000"):
@@ -280,7 +333,7 @@ def test_ones_own_image_becomes_light_on_dark_and_centred(tmp_path, dark_on_ligh
     pixels = np.full((90, 60), 255 if dark_on_light else 0, np.uint8)
     pixels[10:80, 25:35] = 0 if dark_on_light else 255
     Image.fromarray(pixels).save(tmp_path / "one.png")
-    image = datasets.load_image(tmp_path / "one.png")
+    image = load_image(tmp_path / "one.png")
     assert image.shape == (28, 28) and image.dtype == torch.uint8
     assert image[14, 14] > 200 and image[0].max() == 0 and (image.max(1).values > 64).sum() == 20
 
@@ -288,18 +341,18 @@ def test_ones_own_image_becomes_light_on_dark_and_centred(tmp_path, dark_on_ligh
 def test_an_image_without_a_readable_digit_is_refused(tmp_path):
     (tmp_path / "text.png").write_text("hello")
     with pytest.raises(datasets.DataError, match="cannot be read as an image"):
-        datasets.load_image(tmp_path / "text.png")
+        load_image(tmp_path / "text.png")
     with pytest.raises(datasets.DataError, match="does not exist"):
-        datasets.load_image(tmp_path / "none.png")
+        load_image(tmp_path / "none.png")
     from PIL import Image
 
     Image.new("RGB", (5, 5), "white").save(tmp_path / "white.png")
     with pytest.raises(datasets.DataError, match="one colour"):
-        datasets.load_image(tmp_path / "white.png")
+        load_image(tmp_path / "white.png")
     shutil.copy(tmp_path / "white.png", tmp_path / "cut.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "white.png").read_bytes()[:40])
     with pytest.raises(datasets.DataError, match="cannot be read"):
-        datasets.load_image(tmp_path / "cut.png")
+        load_image(tmp_path / "cut.png")
 
 
 def test_the_time_of_a_run_counts_all_its_sessions(data, small, tmp_path):

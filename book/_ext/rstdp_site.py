@@ -2,12 +2,14 @@
 
 Where the book is built from a GitHub repository, each page gets buttons to it, and each chapter one to Colab; elsewhere
 they get none, because there is nothing that the buttons could open. The directive `citation` shows an entry of
-CITATION.cff, `versions` the packages in use, and `beside` links what `make site` puts beside the pages.
+CITATION.cff, `versions` the packages in use, `chapters` what each chapter is good for; `beside` links what `make site`
+puts beside the pages.
 """
 
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import platform
 import re
@@ -108,6 +110,13 @@ def reference(entry: Mapping) -> tuple[list[str], str, str]:
     return authors, year, f"https://doi.org/{doi}" if doi else entry.get("repository-code", "")
 
 
+def chapters(folder: Path) -> list[Path]:
+    """The notebooks that _toc.yml names, in order."""
+    parts = yaml.safe_load((folder / "_toc.yml").read_text())["parts"]
+    files = [folder / f"{entry['file']}.ipynb" for part in parts for entry in part["chapters"]]
+    return [path for path in files if path.exists()]
+
+
 def in_words(entry: Mapping) -> str:
     """The reference as a line of Markdown."""
     authors, year, address = reference(entry)
@@ -177,6 +186,18 @@ class Citation(Markdown):
         return [in_words(entry), "", "```bibtex", *bibtex(entry).splitlines(), "```"]
 
 
+class Chapters(Markdown):
+    """The chapters of _toc.yml, and what a reader can do after each: `afterwards` in the notebook's metadata."""
+
+    def lines(self) -> list[str]:
+        folder = Path(self.env.app.srcdir)
+        rows = [["* - Chapter", "  - Afterwards you can"]]
+        for path in chapters(folder):
+            afterwards = json.loads(path.read_text(encoding="utf-8"))["metadata"]["afterwards"]
+            rows.append([f"* - []({path.name})", f"  - {afterwards}"])
+        return [":::{list-table}", ":header-rows: 1", ":widths: 35 65", "", *sum(rows, []), ":::"]
+
+
 class Versions(Markdown):
     """When, where and from which commit the book was built, and with which packages."""
 
@@ -207,6 +228,7 @@ def setup(app) -> dict:
     app.connect("config-inited", without_thebe)
     app.connect("doctree-resolved", readable_times)
     app.connect("html-page-context", accessible)
+    app.add_directive("chapters", Chapters)
     app.add_directive("citation", Citation)
     app.add_directive("versions", Versions)
     app.add_directive("beside", Beside)

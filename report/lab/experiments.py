@@ -22,7 +22,6 @@ from joblib import Parallel, delayed
 from rstdp import data
 from rstdp.config import Config, get_config
 from rstdp.fast import batched
-from rstdp.files import write_json
 from rstdp.learning import Passes
 from rstdp.training import Trainer, write_csv
 
@@ -182,13 +181,13 @@ def _train(experiment: Experiment, runs: list[tuple[str, int]], work: Path, quie
             sessions = _sessions(folder)
             sessions.append(provenance.describe(experiment.needs(variant), from_epoch=len(trainer.rows),
                                                 device=device or "cpu"))
-            write_json(folder / "sessions.json", sessions)
+            provenance.write_json(folder / "sessions.json", sessions)
     if device and trainers:
         batched.learn_s3(trainers, device)
     for trainer in trainers:
         folder = work / f"{trainer.config.name}-{trainer.seed}"
         trainer.run()
-        write_json(folder / "run.json", {
+        provenance.write_json(folder / "run.json", {
             "variant": trainer.config.name, "seed": trainer.seed, "sessions": _sessions(folder),
             "peak_memory_mb": provenance.peak_memory_mb(), "seconds": round(trainer.seconds, 1)})
 
@@ -251,4 +250,4 @@ def collect(experiment: Experiment, results: Path, work: Path, checksum: str, ag
         data_md5=checksum,
         configurations={name: config.digest() for name, config in experiment.variants.items()}, runs=runs,
         complete=len(runs) == len(experiment.runs()))
-    write_json(results / "provenance.json", facts)
+    provenance.write_json(results / "provenance.json", facts)

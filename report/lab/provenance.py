@@ -11,6 +11,7 @@ import datetime
 import functools
 import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import subprocess
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 
 import rstdp
+from rstdp.files import write_text
 
 from .. import ROOT
 from . import registry
@@ -143,6 +145,11 @@ def peak_memory_mb() -> int | None:
     except ImportError:  # not on Windows
         return None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if platform.system() == "Linux" else 2**20)
+
+
+def write_json(path: Path, facts) -> None:
+    """Write plain types as JSON, whole or not at all."""
+    write_text(path, json.dumps(facts, indent=1))
 
 
 def describe(needs: Iterable[str] = (), **facts) -> dict:

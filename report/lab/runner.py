@@ -21,7 +21,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from rstdp.data import Dataset, load
-from rstdp.files import write_json, write_text
+from rstdp.files import write_text
 
 from .. import REPORT
 from . import experiments, provenance, registry
@@ -59,7 +59,7 @@ class Job:
         """Write provenance.json: where the result comes from, and facts of the study."""
         if self.dataset:
             facts = {"dataset": self.dataset, **facts}
-        write_json(self.out / "provenance.json", provenance.describe(self.result.needs, **facts))
+        provenance.write_json(self.out / "provenance.json", provenance.describe(self.result.needs, **facts))
 
 
 def _alone(function: Callable, task: tuple):

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..data import Dataset, load, register
 from ..encoding import BINS
+from ..images.sources import mnist_here
 from . import nmnist, simulator
 from .encodings import DEFAULT
 from .nmnist import Recordings
@@ -41,14 +42,14 @@ def simulated(images: Tensor, encode: Encoder, first: int = 0, seed: int = 0) ->
                       for i, part in enumerate(images.split(PART))])
 
 
-@register("nmnist", holds="recordings", encoder=DEFAULT)
+@register("nmnist", holds="recordings", encoder=DEFAULT, here=nmnist.here)
 def real(train: int, test: int, encode: Encoder) -> Dataset:
     """The real recordings at hand. Raises DataError where there are none."""
     parts = [recorded(part, encode) for part in nmnist.FULL]
     return Dataset("nmnist", *parts[0][:2], *parts[1][:2], bins=BINS).subset(train, test)
 
 
-@register("nmnist-simulated", holds="recordings", encoder=DEFAULT)
+@register("nmnist-simulated", holds="recordings", encoder=DEFAULT, here=mnist_here)
 @functools.lru_cache(maxsize=1)
 def from_mnist(train: int, test: int, encode: Encoder) -> Dataset:
     """Simulated from all of MNIST, test images with noise of their own."""
@@ -57,7 +58,8 @@ def from_mnist(train: int, test: int, encode: Encoder) -> Dataset:
                                test_images=simulated(mnist.test_images, encode, seed=1))
 
 
-@register("nmnist-transfer", holds="recordings", encoder=DEFAULT)
+@register("nmnist-transfer", holds="recordings", encoder=DEFAULT,
+          here=lambda: nmnist.here() and mnist_here())
 @functools.lru_cache(maxsize=1)
 def transfer(train: int, test: int, encode: Encoder) -> Dataset:
     """Trained on the simulated recordings of MNIST's training images but the first 1,000, tested on the real recordings

@@ -123,6 +123,11 @@ def folder(root: str | os.PathLike | None = None) -> Path:
     return Path(root) / "NMNIST"
 
 
+def here() -> bool:
+    """Whether RSTDP_DATA names a folder with recordings."""
+    return (Path(os.environ.get("RSTDP_DATA", "/nowhere")) / "NMNIST" / "Train").is_dir()
+
+
 def files(part: str, root: str | os.PathLike | None = None) -> list[tuple[int, int, Path]]:
     """(number, label, path) of all recordings of "Train" or "Test", in the order of their numbers.
 

@@ -17,4 +17,5 @@ from .encoding import encode
 from .s3 import Readout, rstdp_learner
 from .stdp import RULES, find_winners, learn_stdp
 
-__all__ = ["RULES", "Readout", "cache", "conv_times", "encode", "final_potentials", "find_winners", "learn_stdp", "rstdp_learner"]
+__all__ = ["RULES", "Readout", "cache", "conv_times", "encode", "final_potentials", "find_winners", "learn_stdp",
+           "rstdp_learner"]

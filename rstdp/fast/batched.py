@@ -7,6 +7,7 @@ For a GPU, where one network leaves most of the device idle. The weights of S3 a
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +16,11 @@ from tqdm.auto import tqdm
 
 from ..competition import SILENT
 from ..learning import Passes
-from ..network import Network
 from ..plasticity import additive, hits_and_misses, reward_rates
-from ..training import Trainer
+
+if TYPE_CHECKING:
+    from ..network import Network
+    from ..training import Trainer
 
 
 class Batch:
@@ -112,12 +115,12 @@ def learn_s3(trainers: list[Trainer], device: str) -> None:
         train, validation, test = ([inputs[i][split] for i in behind] for split in range(3))
         with tqdm(total=len(data.train_labels), desc=f"s3 epoch {first + 1}, {len(runs)} seeds", unit="img",
                   disable=runs[0].quiet or None, leave=False) as bar:
-            learned = batch.epoch(train, data.train_labels, [(run.progress.phi_r, run.progress.phi_p) for run in runs],
+            learned = batch.epoch(train, data.train_labels, [run.progress.phi for run in runs],
                                   bar.update)
         held_out = [batch.accuracy(c2, labels) if len(labels) else [(None, None)] * len(runs) for c2, labels in
                     ((validation, runs[0].validation_labels), (test, data.test_labels))]
         seconds = (time.perf_counter() - started) / len(runs)
         for run, (right, phi), (validated, _), tested in zip(runs, learned, *held_out):
-            run.finish_epoch(right, phi, validated, *tested, seconds)
+            run.finish_epoch(phi, (right, validated, *tested), seconds)
     for trainer in trainers:
         trainer.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import os
 from collections.abc import Iterable
@@ -20,18 +19,26 @@ if TYPE_CHECKING:
     from ..network import Network
 
 
+def kept(folder: Path, network: Network, name: str, data: str, parts: Iterable[Tensor], images: int) -> Tensor:
+    """What the encoder ("encode"), C1 ("s1") or C2 ("s2") gives for the images of `data`; from `parts` if missing."""
+    below = () if name == "encode" else LAYERS[:LAYERS.index(name) + 1]
+    split = data.rpartition("-")[2]
+    return mapped(folder / f"{name}-{split}-{key(network, data, below)}.npy", parts, images)
+
+
 def key(network: Network, data: str, layers: tuple[str, ...]) -> str:
     """Fingerprint of what spike times depend on: the data, all parameters but those of layers above, and weights."""
-    kept: dict[str, Any] = {name: dataclasses.replace(network.layer(name), epochs=0) if name in layers else None
-                            for name in LAYERS}
-    digest = hashlib.sha256(repr((data, dataclasses.replace(network.config, **kept, name=""))).encode())
+    values: dict[str, Any] = network.config.to_dict() | {"name": ""}
+    for name in LAYERS:
+        values[name] = values[name] | {"epochs": 0} if name in layers else None
+    digest = hashlib.sha256(repr((data, values)).encode())
     for name in layers:
         digest.update(network.weights[name].numpy(force=True).tobytes())
     return digest.hexdigest()[:16]
 
 
 def mapped(path: Path, parts: Iterable[Tensor], images: int) -> Tensor:
-    """The spike times (images, C, H, W) uint8 of a .npy file, mapped into memory; made from `parts` where it is missing.
+    """The spike times (images, C, H, W) uint8 of a .npy file, mapped into memory; made from `parts` if missing.
 
     parts: consecutive batches, drawn only when needed. A damaged file is made again. Raises OSError where the folder
     cannot be written or the disk is full.

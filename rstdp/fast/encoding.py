@@ -1,4 +1,4 @@
-"""The encoder, compiled with numba: DoG filters, then normalisation and latency bins in one pass. Twin: `encoding.encode`.
+"""The encoder, compiled: DoG filters, then normalisation and latency bins in one pass. Twin: `encoding.encode`.
 
 The filters add one tap after the other, row by row, each a fused multiply-add: the order of the oracle's float32
 convolution, here on every machine. Of a response only the bin matters, not its exact rank: the local mean comes from a

@@ -278,8 +278,8 @@ def _requantise(old, new, fast, taps, low, step):
 def show(times, labels, classes, weight, fast, error, search, rates, soft):
     """Show the images (N, C, H, W); the one winner of each decides, and learns from reward or punishment.
 
-    labels: (N,), or None where nothing is to be learned. classes: (F, positions), what each neuron stands for. `fast` and
-    `error` come from `screening_weights` and are kept up to date. rates: the pairs (plus, minus) of reward and of
+    labels: (N,), or None where nothing is to be learned. classes: (F, positions), what each neuron stands for. `fast`
+    and `error` come from `screening_weights` and are kept up to date. rates: the pairs (plus, minus) of reward and of
     punishment. Returns (N, 2) int64 rows (feature, position); feature -1 where all neurons stayed silent.
     """
     pad, bins, low, high = search.pad, search.bins, search.low, search.high
@@ -344,7 +344,8 @@ class Readout:
     def winners(self, c2: Tensor) -> Tensor:
         return self.show(c2, None, None, ((0.0, 0.0), (0.0, 0.0)), False)
 
-    def show(self, c2: Tensor, labels: np.ndarray | None, classes: np.ndarray | None, rates: tuple, soft: bool) -> Tensor:
+    def show(self, c2: Tensor, labels: np.ndarray | None, classes: np.ndarray | None, rates: tuple,
+             soft: bool) -> Tensor:
         return torch.from_numpy(show(c2.contiguous().numpy(), labels, classes, self.weight, self.fast, self.error,
                                      self.search, rates, soft))
 
@@ -357,13 +358,15 @@ class Readout:
 
 def rstdp_learner(network: Network, classes: Tensor | None = None) -> Learner:
     """As `learning.rstdp_learner`, for the built-in rules."""
-    readout, layer, soft = network.readout(), network.config.s3, RULES[network.rule("s3")]
+    layer, soft = network.config.s3, RULES[network.rule("s3")]
+    readout = Readout(network.weights["s3"], layer.padding, network.config.bins, *network.bounds("s3"))
 
     def learn(c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
         stands_for = classes
         if stands_for is None:
             positions = int(np.prod([size + 2 * layer.padding - layer.window + 1 for size in c2.shape[2:]]))
             stands_for = network.decision_map[:, None].expand(-1, positions)
-        return readout.show(c2, labels.numpy(), stands_for.contiguous().numpy(), reward_rates(network.config, *phi), soft)
+        return readout.show(c2, labels.numpy(), stands_for.contiguous().numpy(), reward_rates(network.config, *phi),
+                            soft)
 
     return learn

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 CHUNK = 250  #: images between two calls of `on_images`, that is between two chances to interrupt
 #: built-in rule -> whether it has the factor w(1 - w)
-RULES = {plasticity.stdp: True, plasticity.additive: False}
+RULES: dict[plasticity.Rule, bool] = {plasticity.stdp: True, plasticity.additive: False}
 
 
 class Search(NamedTuple):
@@ -95,8 +95,8 @@ def _candidates(potential, touched, search, fired, times, weight, out_w, t, foun
 def winners(times, weight, search):
     """The k winners of one image (C, H, W): earliest spike, then highest potential at that time, then first index.
 
-    No two from one feature map, none within the radius of an earlier winner. search: `Search`. Returns (k, 4) float64 rows
-    (feature, position, spike time, potential) in the order of winning; feature -1 where there are fewer.
+    No two from one feature map, none within the radius of an earlier winner. search: `Search`. Returns (k, 4) float64
+    rows (feature, position, spike time, potential) in the order of winning; feature -1 where there are fewer.
     """
     sizes, k, radius, bins = geometry(times, weight, search.pad), search.winners, search.radius, search.bins
     out_h, out_w, padded = sizes.out_h, sizes.out_w, sizes.maps

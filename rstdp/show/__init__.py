@@ -1,1 +1,1 @@
-"""Pictures: figures in one style, animations that play on the page, and what features look for."""
+"""For people to look at: figures in one style, animations, what features look for, and the command line."""

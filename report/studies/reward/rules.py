@@ -8,9 +8,10 @@ its maps are labelled afterwards. The first two are variants that the paper trie
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from rstdp import learning
@@ -67,7 +68,7 @@ class S2RewardPasses(Passes):
     config, consumes = S2RewardConfig, "c1"
 
     def rstdp(self, network, times, labels, phi, on_images):
-        return learning.in_batches(network, times, labels, phi, both_learner(network), on_images)
+        return learning.rstdp_epoch(network, times, labels, phi, on_images, both_learner(network))
 
     def accuracy(self, network, times, labels):
         return learning.accuracy(network, network.pooled("s2", times), labels)
@@ -96,11 +97,11 @@ class FirstSpikePasses(Passes):
     """The first neuron of S3 to reach its threshold decides, of equals that of the highest potential."""
 
     def rstdp(self, network, times, labels, phi, on_images):
-        return learning.in_batches(network, times, labels, phi, first_spike_learner(network), on_images)
+        return learning.rstdp_epoch(network, times, labels, phi, on_images, first_spike_learner(network))
 
     def accuracy(self, network, times, labels):
         decisions = network.class_of(first_spike_learner(network, learns=False)(times, labels, (0.0, 0.0)))
-        return float((decisions == labels).double().mean()), float((decisions == SILENT).double().mean())
+        return learning.shares(decisions, labels)
 
 
 # --- S3 without reward ------------------------------------------------------------------------------------------------
@@ -111,7 +112,7 @@ class S3StdpConfig(Config):
     """A configuration that says how S3 learns."""
 
     #: by reward, or by STDP without it, its maps labelled afterwards
-    s3_rule: str = field(default="r-stdp", metadata={"choices": ("r-stdp", "stdp")})
+    s3_rule: Literal["r-stdp", "stdp"] = "r-stdp"
 
 
 def label_maps(network: Network, winners: Tensor, labels: Tensor) -> None:

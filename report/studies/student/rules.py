@@ -8,15 +8,16 @@ map may win more than once, and among equally early neurons the final potential 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from rstdp import learning
 from rstdp.competition import SILENT
-from rstdp.config import Config
+from rstdp.config import Config, Count
 from rstdp.fast import RULES, conv, s3, stdp
 from rstdp.fast.conv import jit
 from rstdp.fast.stdp import Search
@@ -32,10 +33,10 @@ class StudentConfig(Config):
     """A configuration with switches for these rules; at their defaults the model is the exact one."""
 
     #: what gives a winner its class: its "map", or the "index" of (map, row, column) modulo 10
-    decision: str = field(default="map", metadata={"choices": ("map", "index")})
+    decision: Literal["map", "index"] = "map"
     #: in S1 and S2 a map wins "once" an image, or is "free" to win again
-    competition: str = field(default="once", metadata={"choices": ("once", "free")})
-    update_every: int = 1  #: images whose weight changes are summed before they are applied
+    competition: Literal["once", "free"] = "once"
+    update_every: Count = 1  #: images whose weight changes are summed before they are applied
     silent_is_miss: bool = False  #: whether a silent decision counts in phi_r
 
 
@@ -184,4 +185,4 @@ class StudentPasses(Passes):
 
     def accuracy(self, network, times, labels):
         decisions = classes_of(network, network.winners(times), times)
-        return float((decisions == labels).double().mean()), float((decisions == SILENT).double().mean())
+        return learning.shares(decisions, labels)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from rstdp.config import Config
-from rstdp.data import import_torchvision
 from rstdp.encoding import DOG_SCALES, first_spike
+from rstdp.images.sources import import_torchvision
 
 from .agreement import GOLDEN
 
