@@ -111,12 +111,6 @@ def execute(source: Path, target: Path, parameters: dict) -> None:
                                kernel_name="python3", extra_arguments=["--IPKernelApp.log_level=50"])
 
 
-def recorded_experiments() -> list[str]:
-    """The experiments whose results are recorded: all that no other preset trains by itself."""
-    presets = (tomllib.loads(path.read_text()) for path in (REPORT / "presets").glob("*.toml"))
-    return sorted(set(experiments.names()) - {name for preset in presets for name in preset["experiments"]})
-
-
 def recompute(names: list[str], output: Path, jobs: int) -> Path:
     """Compute experiments anew in `output`; interrupted, it goes on from its own checkpoints."""
     results = output / "results"
@@ -174,7 +168,7 @@ def build(preset_name: str, changes: list[str], jobs: int) -> Path:
     if not preset.get("rerun_chapters", True):
         data.load(preset["chapters"].get("dataset", "digits"))  # downloads it where it is missing
         if os.environ.get("FROM_SCRATCH") == "1":
-            recorded.insert(0, recompute(recorded_experiments(), output, jobs))
+            recorded.insert(0, recompute(experiments.recorded_names(), output, jobs))
     for name in preset["experiments"]:
         chosen = experiments.load(name)
         print(f"training {name}: {len(chosen.runs())} runs", flush=True)

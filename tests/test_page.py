@@ -10,7 +10,7 @@ import pandas as pd
 import papermill
 import pytest
 
-from report import REPORT, claims
+from report import REPORT, ROOT, claims
 from report.lab import experiments
 from report.lab.page import Page
 from report.lab.results import Missing
@@ -56,7 +56,8 @@ def results(tmp_path_factory):
     return folder / "results"
 
 
-def test_numbers_come_from_the_result_files(results, tmp_path):
+def test_numbers_come_from_the_result_files(results, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     text = rendered(tmp_path, results, cwd=str(tmp_path))  # from any folder
     for words in ("(2 seeds)", "| seed", "data md5", "SpykeTorch", "| encoder | 1,411,200"):
         assert words in text or words.strip("| ") in text

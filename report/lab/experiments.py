@@ -73,6 +73,12 @@ def names() -> list[str]:
     return sorted(path.stem for path in (REPORT / "experiments").glob("*.toml"))
 
 
+def recorded_names() -> list[str]:
+    """The experiments whose results are recorded: all that no preset trains by itself."""
+    presets = (tomllib.loads(path.read_text()) for path in (REPORT / "presets").glob("*.toml"))
+    return sorted(set(names()) - {name for preset in presets for name in preset["experiments"]})
+
+
 def load(name: str) -> Experiment:
     """Read report/experiments/<name>.toml, or a path that ends in .toml.
 

@@ -39,9 +39,9 @@ class Page:
         self.failed: list[str] = []  #: parts that stopped with an error
         self._figures = 0
         figures.style()
-        names = set(experiments.names()) - {"digits", "mnist5k"}  # these a preset trains
+        names = {*experiments.recorded_names(), *_names(self.recorded)}
         self.fresh = self._load(_names([self.results]), [self.results])  #: what the preset has just computed, by name
-        self.kept = self._load(names | _names(self.recorded), self.recorded)  #: what is recorded, by name
+        self.kept = self._load(names, self.recorded)  #: what is recorded, by name
 
     @property
     def experiments(self) -> dict[str, Result]:
