@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rstdp.datasets import DataError
+from rstdp.nmnist import Recordings
 
 from rstdp import datasets, event_datasets, event_encoding, nmnist, saccades
-from rstdp.datasets import DataError
 from rstdp.network import Network
-from rstdp.nmnist import Recordings
 from rstdp.training import Trainer
 
 #: of the real recordings, decoded by other means than the loader's (as 40-bit integers, and from the sizes of files)

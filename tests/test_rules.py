@@ -1,10 +1,11 @@
 """Hand-computed cases of every rule: encoding, neuron, competition, plasticity."""
 
+import numpy as np
 import pytest
 import torch
 from spikingjelly.activation_based import functional
 
-from rstdp import competition, encoding, layers, learning, plasticity
+from rstdp import competition, encoding, fast, layers, learning, plasticity
 from rstdp.config import PAPER, SPYKETORCH, Layer
 from rstdp.network import Network
 from rstdp.neuron import SingleSpikeIF
@@ -90,8 +91,8 @@ def test_an_infinite_threshold_reads_out_the_potential():
     node = SingleSpikeIF(float("inf"), step_mode="m")
     assert not node(torch.full((5, 2), 100.0)).any() and node.v.tolist() == [500, 500]
     times, weight = torch.zeros(1, 1, 3, 3, dtype=torch.uint8), torch.ones(2, 1, 3, 3)
-    for path in ("fast", "reference"):
-        assert (layers.conv_times(times, weight, float("inf"), path=path) == SILENT).all()
+    for module in (fast, layers):
+        assert (module.conv_times(times, weight, float("inf")) == SILENT).all()
 
 
 # --- pooling ---
@@ -110,27 +111,27 @@ def spec(k=3, radius=1, pointwise=True, maps=2):
     return Layer(maps, 1, 0, 0.5, k, radius, 1, 1, pointwise=pointwise)
 
 
-@pytest.mark.parametrize("path", ["fast", "reference"])
-def test_k_may_be_larger_than_the_number_of_maps(path):
+@pytest.mark.parametrize("twin", [fast, competition], ids=["fast", "readable"])
+def test_k_may_be_larger_than_the_number_of_maps(twin):
     times = torch.zeros(1, 9, 9, dtype=torch.uint8)
-    found = learning.find_winners(times, torch.tensor([0.7, 0.9]).view(2, 1, 1, 1), spec(9, 0, False), 15, path)
+    found = twin.find_winners(times, torch.tensor([0.7, 0.9]).view(2, 1, 1, 1), spec(9, 0, False), 15)
     assert [(winner.feature, winner.row, winner.column) for winner in found] == [(1, 0, 0), (0, 0, 1)]
 
 
-@pytest.mark.parametrize("path", ["fast", "reference"])
-def test_inhibition_is_cut_off_at_the_border(path):
+@pytest.mark.parametrize("twin", [fast, competition], ids=["fast", "readable"])
+def test_inhibition_is_cut_off_at_the_border(twin):
     times = image([0, 9, 9, 1], [9, 9, 9, 9], [9, 9, 9, 9])
-    found = learning.find_winners(times, torch.full((3, 1, 1, 1), 0.7), spec(3, 2, True, 3), 15, path)
+    found = twin.find_winners(times, torch.full((3, 1, 1, 1), 0.7), spec(3, 2, True, 3), 15)
     # pointwise inhibition leaves map 0 only, and one map wins once
     assert [tuple(winner)[:4] for winner in found] == [(0, 0, 0, 0)]
-    found = learning.find_winners(times, torch.full((3, 1, 1, 1), 0.7), spec(3, 2, False, 3), 15, path)
+    found = twin.find_winners(times, torch.full((3, 1, 1, 1), 0.7), spec(3, 2, False, 3), 15)
     assert [tuple(winner)[:4] for winner in found] == [(0, 0, 0, 0), (1, 0, 3, 1)]
 
 
-@pytest.mark.parametrize("path", ["fast", "reference"])
-def test_no_winner_where_nothing_fires(path):
+@pytest.mark.parametrize("twin", [fast, competition], ids=["fast", "readable"])
+def test_no_winner_where_nothing_fires(twin):
     silent = torch.full((1, 4, 4), SILENT, dtype=torch.uint8)
-    assert learning.find_winners(silent, torch.ones(2, 1, 1, 1), spec(), 15, path) == []
+    assert twin.find_winners(silent, torch.ones(2, 1, 1, 1), spec(), 15) == []
 
 
 def test_pointwise_inhibition_keeps_the_earliest_then_the_strongest():
@@ -153,7 +154,8 @@ def test_ties_potentiate_and_late_or_silent_inputs_are_depressed():
 def test_saturated_weights_do_not_move_and_hard_bounds_hold():
     pre = torch.tensor([[[0, SILENT]]], dtype=torch.uint8)
     assert plasticity.stdp(torch.tensor([[[1.0, 0.0]]]), pre, 3, 0.1, -0.1).tolist() == [[[1.0, 0.0]]]
-    bounded = plasticity.stdp(torch.tensor([[[0.79, 0.21]]]), pre, 3, 0.1, -0.1, 0.2, 0.8, stabilise=False)
+    bounded = torch.tensor([[[0.79, 0.21]]])
+    plasticity.learn(plasticity.additive, bounded, pre, 3, (0.1, -0.1), (0.2, 0.8))
     assert torch.allclose(bounded, torch.tensor([[[0.8, 0.2]]]))
 
 
@@ -182,6 +184,89 @@ def test_few_misses_make_rewards_small_and_punishments_large():
     reward, punishment = plasticity.reward_rates(SPYKETORCH, phi_r=0.25, phi_p=0.75)
     assert reward == pytest.approx((0.001, -0.00075))  # few misses: rewards count little
     assert punishment == pytest.approx((-0.003, 0.000375))
+
+
+@pytest.fixture()
+def own_rules():
+    """Rules that a test registers are forgotten behind it."""
+    before = dict(plasticity.RULES)
+    yield
+    plasticity.RULES.clear()
+    plasticity.RULES.update(before)
+
+
+@pytest.fixture()
+def spikes():
+    generator = torch.Generator().manual_seed(0)
+    return (torch.randint(0, 16, (8, 6, 8, 8), dtype=torch.uint8, generator=generator),
+            torch.randint(0, 16, (8, 40, 4, 4), dtype=torch.uint8, generator=generator), torch.arange(8))
+
+
+SMALL = SPYKETORCH.replace({"s1.maps": 7, "s1.threshold": 9, "s1.plus": 0.1, "s1.minus": -0.075, "s2.maps": 40,
+                            "s3.maps": 20})
+
+
+def test_a_rule_of_ones_own_learns_in_both_layers_by_its_name(own_rules, spikes):
+    @plasticity.register("halves")
+    def halves(weight, pre, post, plus, minus):
+        return torch.where(pre <= post, (1 + weight) / 2, weight / 2)
+
+    images, c2, labels = spikes
+    config = SMALL.replace({"s1.rule": "halves", "s3.rule": "halves"})
+    for compiled in (True, False):  # with the compiled search for winners, or step by step
+        network, first = Network(config, fast=compiled), Network(config)
+        (winners, *_) = learning.learn_stdp(network, "s1", images[:1], plasticity.DoublingRate.of(config.s1))
+        moved = (network.weights["s1"] != first.weights["s1"]).flatten(1).any(1)
+        assert {winner.feature for winner in winners} == set(moved.nonzero()[:, 0].tolist()) != set()
+        for winner in winners:
+            pre = plasticity.receptive_field(images[0], winner.row, winner.column, 5, 2, SILENT)
+            assert torch.equal(network.weights["s1"][winner.feature],
+                               halves(first.weights["s1"][winner.feature], pre, winner.time, 0, 0))
+        found = learning.learn_rstdp(network, c2, labels, (1.0, 1.0))
+        moved = (network.weights["s3"] != first.weights["s3"]).flatten(1).any(1).nonzero()[:, 0].tolist()
+        assert moved == sorted(set(found[:, 0].tolist()))
+        assert 0.2 <= float(network.weights["s3"].min()) <= float(network.weights["s3"].max()) <= np.float32(0.8)
+
+
+def test_a_copy_of_a_built_in_rule_gives_its_weights_to_the_bit(own_rules, spikes):
+    plasticity.register("soft")(lambda *arguments: plasticity.stdp(*arguments))
+    plasticity.register("hard")(lambda *arguments: plasticity.additive(*arguments))
+    images, c2, labels = spikes
+    ends = []
+    for changes in ({}, {"s1.rule": "soft", "s3.rule": "hard"}):
+        network = Network(SMALL.replace(changes))
+        record = learning.learn_stdp(network, "s1", images, plasticity.DoublingRate.of(SMALL.s1))
+        ends.append((record, learning.learn_rstdp(network, c2, labels, (0.5, 0.5)), network.weights))
+    assert ends[0][0] == ends[1][0] and torch.equal(ends[0][1], ends[1][1])
+    assert all(torch.equal(ends[0][2][name], ends[1][2][name]) for name in ("s1", "s3"))
+
+
+def test_a_built_in_rule_that_a_reader_replaces_counts(monkeypatch, spikes):
+    images, _, _ = spikes
+    monkeypatch.setattr(plasticity, "stdp", lambda weight, pre, post, plus, minus: weight * 0)
+    network = Network(SMALL)
+    winners = learning.learn_stdp(network, "s1", images[:1], plasticity.DoublingRate.of(SMALL.s1))[0]
+    assert winners and all(not network.weights["s1"][winner.feature].any() for winner in winners)
+
+
+@pytest.mark.parametrize("rule", [lambda weight, *rest: weight[0], lambda weight, *rest: weight / 0 * 0,
+                                  lambda weight, *rest: 0.5])
+def test_a_broken_rule_is_named(own_rules, spikes, rule):
+    plasticity.register("broken")(rule)
+    with pytest.raises(ValueError, match="must return new weights of shape"):
+        learning.learn_stdp(Network(SMALL.replace({"s1.rule": "broken"})), "s1", spikes[0],
+                            plasticity.DoublingRate.of(SMALL.s1))
+
+
+def test_unknown_rules_and_built_in_names_are_refused():
+    with pytest.raises(ValueError, match="unknown rule 'mine'; known are stdp, additive"):
+        Network(SMALL.replace({"s1.rule": "mine"}))
+    with pytest.raises(ValueError, match="'stdp' is a built-in rule"):
+        plasticity.register("stdp")
+
+
+def test_hits_and_misses():
+    assert plasticity.hits_and_misses(torch.tensor([1, 2, -1, 3]), torch.tensor([1, 3, 1, 3])) == (2, 1)
 
 
 def test_a_shape_mismatch_is_an_error():
