@@ -1,6 +1,5 @@
-"""Every chapter alone, in a fresh kernel, with its default parameters, within two minutes."""
+"""Every chapter alone, in a fresh kernel, with its default parameters. How long each took is at the end of pytest's list."""
 
-import time
 from pathlib import Path
 
 import papermill
@@ -11,8 +10,6 @@ CHAPTERS = sorted(BOOK.glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
-def test_chapter_runs_alone_within_two_minutes(chapter, tmp_path):
-    started = time.perf_counter()
+def test_chapter_runs_alone(chapter, tmp_path):
     papermill.execute_notebook(str(chapter), str(tmp_path / chapter.name), cwd=str(BOOK), progress_bar=False,
                                kernel_name="python3")
-    assert time.perf_counter() - started < 120
