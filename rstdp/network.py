@@ -31,7 +31,7 @@ class Network:
         for name in LAYERS:
             layer, _ = self.layer(name), self.rule(name)
             shape = (layer.maps, channels, layer.window, layer.window)
-            weight = torch.normal(layer.mean, layer.std, shape, generator=generator)
+            weight = compiled.normal(layer.mean, layer.std, shape, generator)
             self.weights[name], channels = weight.clamp(*self.bounds(name)).to(self.device), layer.maps
         per_class = -(-config.s3.maps // config.classes)
         self.trained_on = ""  #: name of the data set, once trained

@@ -1,4 +1,4 @@
-"""Every chapter alone, in a fresh kernel, with its default parameters. How long each took is at the end of pytest's list."""
+"""Every chapter alone, in a fresh kernel, with its default parameters; pytest's list of durations has their times."""
 
 from pathlib import Path
 

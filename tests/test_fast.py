@@ -14,7 +14,7 @@ from rstdp.network import Network
 
 BINS = 15
 READABLE = (encoding, layers, competition, learning)
-NO_TWIN = {"RULES", "cache"}  #: which rules are compiled, and where spike times are kept
+NO_TWIN = {"RULES", "cache", "normal"}  #: which rules are compiled, where spike times are kept, first weights
 
 
 @st.composite

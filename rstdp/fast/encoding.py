@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numba import njit
+from numba import types
+from numba.extending import intrinsic
 from torch import Tensor
 
 from ..encoding import BATCH, BINS, as_images, check_latency, dog_kernels
@@ -19,23 +20,29 @@ from .conv import jit
 
 DIGITS = 2048  # of the radix sort: three of them make a float32
 
-jit_fused = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})  # a * b + c rounds once
+
+@intrinsic
+def fused(context, a, b, c):
+    """a * b + c of float32 numbers with one rounding, in hardware or, where it has no such step, in the C library."""
+    def generate(context, builder, signature, arguments):
+        return builder.fma(*arguments)
+
+    return types.float32(types.float32, types.float32, types.float32), generate
 
 
-@jit_fused
+@jit
 def _add_row_of_taps(target, source, taps):
     """target[i] += taps[0] source[i] + taps[1] source[i + 1] + ..., one fused step each; len(taps) is odd."""
     n, first, values = len(target), taps[0], source[:len(target)]
     for i in range(n):
-        target[i] += first * values[i]
+        target[i] = fused(first, values[i], target[i])
     for b in range(1, len(taps), 2):  # in pairs: half the loads and stores of the target
         one, two, left, right = taps[b], taps[b + 1], source[b:b + n], source[b + 1:b + 1 + n]
         for i in range(n):
-            between = target[i] + one * left[i]
-            target[i] = between + two * right[i]
+            target[i] = fused(two, right[i], fused(one, left[i], target[i]))
 
 
-@jit_fused
+@jit
 def filter_responses(images, kernels, threshold):
     """Images (N, H, W) uint8 through kernels (F, K, K) float32 -> responses (N, F, H, W), 0 under the threshold.
 
