@@ -65,7 +65,7 @@ def find_winners(image: Tensor, weight: Tensor, layer: Layer, bins: int) -> list
 class Readout:
     """S3's winner: the neuron with the highest potential at the end, of equals the first.
 
-    weight: (F, C, K, K), all between `low` and `high`; say `learned(map)` after changing the weights of a map."""
+    weight: (F, C, K, K), between `low` and `high` (which the twin needs); say `learned(map)` after changing a map's."""
 
     def __init__(self, weight: Tensor, padding: int, bins: int, low: float, high: float):
         self.weight, self.padding, self.bins = weight, padding, bins
@@ -75,7 +75,7 @@ class Readout:
         potentials = final_potentials(c2, self.weight, self.padding, self.bins).flatten(2).cpu()
         best, positions = potentials.flatten(1).argmax(1), potentials.shape[2]
         rows = torch.stack([best // positions, best % positions], dim=1)
-        return torch.where(potentials.flatten(1).any(1, keepdim=True), rows, SILENT)
+        return torch.where((c2 < self.bins).flatten(1).any(1, keepdim=True).cpu(), rows, SILENT)
 
     def learned(self, feature: int) -> None:
         """The weights of map `feature` have changed; nothing is to be done here."""

@@ -26,7 +26,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class Layer:
-    """One S layer (spiking convolution) and the pooling behind it."""
+    """One S layer (spiking convolution) and the pooling behind it. S3 has no use for winners, radius, pool, a+, a-."""
     maps: Count  #: number of feature maps
     window: Count  #: width and height of the receptive field
     padding: Natural  #: zeros around the input
@@ -39,7 +39,7 @@ class Layer:
     pointwise: bool = True  #: only the first neuron to fire at a position may win
     mean: Share = 0.8  #: initial weights, mean
     std: Positive = 0.05  #: initial weights, standard deviation
-    plus: Finite = 0.004  #: a+, first learning rate of potentiation
+    plus: Annotated[float, Field(gt=0)] = 0.004  #: a+, first learning rate of potentiation
     minus: Finite = -0.003  #: a-, first learning rate of depression
     double_every: Count = 500  #: images after which both rates double
     plus_limit: Finite = 0.15  #: the rates stop doubling here

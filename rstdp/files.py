@@ -36,7 +36,7 @@ def write_whole(path: str | os.PathLike, write: Callable[[BinaryIO], object]) ->
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise OSError(error.errno, f"cannot write {path} ({error.strerror}); what was saved before is intact. Free "
-                      "some space or choose another folder, then run the same command again to resume") from error
+                      "space or choose another folder, then run the same command again to resume") from error
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

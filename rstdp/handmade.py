@@ -111,7 +111,7 @@ def show(problem: Problem, seen: Tensor, targets: Tensor, s1: Tensor, s2: Tensor
     decision, fires, potential = decide(problem, seen, s1, s2)
     asked, hit = (targets >= 0) & (decision >= 0), decision == targets
     signal = torch.where(hit, rates[0], rates[1])  # a run that is not asked gets a neutral one
-    learn_s1(problem, seen, potential, s1, *((signal, asked) if plain is None else (plain, asked | True)))
+    learn_s1(problem, seen, potential, s1, *((signal, asked) if plain is None else (plain, torch.ones_like(asked))))
     _change(s2, decision.clamp(min=0), 1 - fires.byte(), signal, asked, (problem.low, problem.high))
     return torch.stack([asked & ~hit, asked & hit])
 

@@ -75,7 +75,7 @@ def float32_potentials(times: Tensor, weight: Tensor, padding: int, places: Tens
         step, image, feature, row, column = part.T
         in_time = fields[image, :, row, column] <= step[:, None, None, None]
         taps = torch.where(in_time, weight[feature], 0).permute(0, 2, 3, 1).flatten(1)
-        found.append(taps.numpy(force=True).cumsum(1)[:, -1])  # one after the other; torch sums in float64
+        found.append(taps.numpy(force=True).cumsum(1)[:, -1])  # one after the other; torch.cumsum would sum in float64
     return torch.from_numpy(np.concatenate(found)).to(times.device)
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from . import competition, encoding, layers, plasticity
-from . import fast as compiled  # the one place where the model meets its compiled twin
+from . import fast as twins  # the one place where the model meets its compiled twin
 from .competition import SILENT, Winner
 from .config import LAYERS, Config, Layer
 from .files import CheckpointError, check_digest, read_npz, write_npz
@@ -25,13 +25,13 @@ class Network:
     the same result; device: where the readable ones step through time. Raises ValueError for an unknown rule."""
 
     def __init__(self, config: Config, seed: int = 0, channels: int = 6, fast: bool = True, device: str = "cpu"):
-        self.config, self.seed, self.compile, self.device = config, seed, fast, torch.device("cpu" if fast else device)
+        self.config, self.seed, self.use_fast, self.device = config, seed, fast, torch.device("cpu" if fast else device)
         generator = torch.Generator().manual_seed(seed)
         self.weights: dict[str, Tensor] = {}
         for name in LAYERS:
             layer, _ = self.layer(name), self.rule(name)
             shape = (layer.maps, channels, layer.window, layer.window)
-            weight = compiled.normal(layer.mean, layer.std, shape, generator)
+            weight = twins.normal(layer.mean, layer.std, shape, generator)
             self.weights[name], channels = weight.clamp(*self.bounds(name)).to(self.device), layer.maps
         per_class = -(-config.s3.maps // config.classes)
         self.trained_on = ""  #: name of the data set, once trained
@@ -40,7 +40,7 @@ class Network:
 
     @property
     def fast(self) -> Any:  #: the compiled twins, or None where the network steps through time
-        return compiled if self.compile else None
+        return twins if self.use_fast else None
 
     def layer(self, name: str) -> Layer:
         return getattr(self.config, name)
@@ -61,7 +61,7 @@ class Network:
         """Images (N, H, W) uint8 -> spike times (N, 6, H, W). Spike times (N, C, H, W) stay what they are; ValueError
         for more bins or other channels than the network has."""
         config, channels = self.config, self.weights["s1"].shape[1]
-        if getattr(images, "ndim", 3) == 3:
+        if getattr(images, "ndim", 3) != 4:
             return (self.fast or encoding).encode(images, config.bins, config.dog_threshold, config.normalisation,
                                                   config.remainder, config.dog_scale)
         times = torch.as_tensor(images)
@@ -162,6 +162,6 @@ def load_pretrained(name: str = "mnist") -> Network:
     CheckpointError that lists what there is."""
     known = sorted(path.stem for path in PRETRAINED.glob("*.npz"))
     if name not in known:
-        raise CheckpointError(f"there are no trained weights named {name!r}; known are {', '.join(known)}, and "
-                              "Network.load reads a file")
+        raise CheckpointError(f"there are no trained weights named {name!r}; known are {', '.join(known)}; those "
+                              "of a run are in a file that ends in .npz")
     return Network.load(PRETRAINED / f"{name}.npz")

@@ -38,7 +38,7 @@ def receptive_field(times: Tensor, row: int, column: int, window: int, padding: 
     return padded[:, row:row + window, column:column + window]
 
 
-def in_time(weight: Tensor, pre: Tensor, post, plus, minus) -> Tensor:
+def delta(weight: Tensor, pre: Tensor, post, plus, minus) -> Tensor:
     """delta of the equation above: `plus` for inputs no later than the winner's spike, `minus` for the others; numbers,
     or tensors that go with `weight`. Raises ValueError where weights and inputs differ in shape."""
     if weight.shape != pre.shape:
@@ -49,12 +49,12 @@ def in_time(weight: Tensor, pre: Tensor, post, plus, minus) -> Tensor:
 
 def stdp(weight: Tensor, pre: Tensor, post: int, plus: float, minus: float) -> Tensor:
     """New weights of one winner with soft bounds: the factor w(1 - w) slows a weight down on its way to 0 or 1."""
-    return weight + in_time(weight, pre, post, plus, minus) * (weight * (1 - weight))
+    return weight + delta(weight, pre, post, plus, minus) * (weight * (1 - weight))
 
 
 def additive(weight: Tensor, pre: Tensor, post: int, plus: float, minus: float) -> Tensor:
     """New weights of one winner without that factor: only the layer's bounds stop a weight."""
-    return weight + in_time(weight, pre, post, plus, minus)
+    return weight + delta(weight, pre, post, plus, minus)
 
 
 BUILT_IN = ("stdp", "additive")
@@ -82,7 +82,7 @@ def learn(rule: Rule, weight: Tensor, pre: Tensor, post: int, rates: tuple[float
     new = rule(weight.clone(), pre.to(weight.device), post, *rates)
     if not torch.is_tensor(new) or new.shape != weight.shape or new.isnan().any():
         raise ValueError(f"the rule {getattr(rule, '__name__', rule)!r} must return new weights of shape "
-                         f"{tuple(weight.shape)} without NaN, it returned {new}")
+                         f"{tuple(weight.shape)} without NaN, it returned {getattr(new, 'shape', type(new).__name__)}")
     weight[:] = new.clamp(*bounds)
 
 

@@ -24,7 +24,7 @@ from .config import LAYERS, Config
 from .data import Dataset
 from .files import CheckpointError, check_digest, read_npz, write_text
 from .learning import Passes
-from .network import Network, compiled
+from .network import Network, twins
 
 BATCH = 250  #: images encoded or passed forward between two chances to interrupt
 COLUMNS = ("variant", "seed", "epoch", "train_accuracy", "validation_accuracy", "test_accuracy", "silent", "seconds")
@@ -126,7 +126,7 @@ class Trainer:
         if not self.cache or not len(inputs):
             return torch.cat(list(parts())) if len(inputs) else inputs
         data = f"{self.run_of['data']}-{split}"
-        return compiled.cache.kept(self.cache, self.network, name, data, parts(), len(inputs))
+        return twins.cache.kept(self.cache, self.network, name, data, parts(), len(inputs))
 
     def _learn_layer(self, index: int, times: Tensor) -> None:
         """S1 or S2, unless it has learned already."""

@@ -5,6 +5,8 @@ Four encoders of N-MNIST's recordings, and the steps that they are made of. Book
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -26,8 +28,20 @@ def drift(sensor: Sensor | None = None, delay: float = DELAY) -> np.ndarray:
     return positions(sensor or Sensor(), np.arange(SACCADES * SACCADE // 1000) + 0.5 - delay)
 
 
+class Columns(NamedTuple):
+    """The events of `Recordings`, for compiled functions."""
+
+    x: np.ndarray
+    y: np.ndarray
+    polarity: np.ndarray
+    t: np.ndarray
+    starts: np.ndarray
+
+
 @jit
-def _count(x, y, polarity, t, starts, offset, size, channels, out):
+def _count(events, offset, out):
+    x, y, polarity, t, starts = events
+    size = out.shape[2]
     for i in range(len(starts) - 1):
         for e in range(starts[i], starts[i + 1]):
             ms = min(t[e] // 1000, len(offset) - 1)
@@ -35,13 +49,14 @@ def _count(x, y, polarity, t, starts, offset, size, channels, out):
             row = int(np.rint(y[e] - offset[ms, 1]))
             if 0 <= column < size and 0 <= row < size:
                 channel = 1 - polarity[e]
-                if channels > 2:
+                if out.shape[1] > 2:
                     channel += 2 * min(ms // 105, 2)
                 out[i, channel, row, column] += 1
 
 
 @jit
-def _first(x, y, polarity, t, starts, begin, duration, bins, out):
+def _first(events, begin, duration, bins, out):
+    x, y, polarity, t, starts = events
     for i in range(len(starts) - 1):
         for e in range(starts[i], starts[i + 1]):
             when = t[e] - begin
@@ -60,8 +75,7 @@ def event_counts(recordings: Recordings, stabilise: bool = True, by_saccade: boo
     size, channels = DIGIT if stabilise else SIZE, 2 * SACCADES if by_saccade else 2
     offset = drift() if stabilise else np.zeros((SACCADES * SACCADE // 1000, 2))
     out = np.zeros((len(recordings), channels, size, size), dtype=np.float32)
-    r = recordings
-    _count(r.x, r.y, r.polarity, r.t, r.starts, offset, size, channels, out)
+    _count(Columns(*(getattr(recordings, name) for name in Columns._fields)), offset, out)
     return torch.from_numpy(out)
 
 
@@ -73,8 +87,7 @@ def first_events(recordings: Recordings, bins: int = BINS, begin: int = 0,
     begin, duration: the window in microseconds, by default the whole recording.
     """
     out = np.full((len(recordings), 2, SIZE, SIZE), bins, dtype=np.uint8)
-    r = recordings
-    _first(r.x, r.y, r.polarity, r.t, r.starts, begin, duration, bins, out)
+    _first(Columns(*(getattr(recordings, name) for name in Columns._fields)), begin, duration, bins, out)
     return torch.from_numpy(out)
 
 

@@ -8,6 +8,7 @@ pixel's last event, the pixel sends an event, pauses, and starts anew from the s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,7 +34,7 @@ PATH = (
 
 @dataclass(frozen=True)
 class Sensor:
-    """The simulator's parameters; the defaults are fitted to the first real recordings by report/nmnist_fit.py."""
+    """The simulator's parameters; fitted to the first real recordings by `python -m report run nmnist-fit`."""
 
     scale: float = 1.01  #: sensor pixels for one pixel of MNIST
     blur: float = 0.441  #: standard deviation of the optics, in MNIST's pixels
@@ -49,6 +50,19 @@ class Sensor:
     tremor: float = 0.073  #: amplitude of the motor's vibration in each direction, in sensor pixels
     wander: float = 0.0  #: standard deviation of the whole path between recordings, in sensor pixels
     path: tuple = PATH  #: where the image's left upper pixel stands every 7.5 ms, as (column, row) of the sensor
+
+
+class Eye(NamedTuple):
+    """What `_look` needs to know of a `Sensor`."""
+
+    scale: float
+    blur: float
+    gamma: float
+    ground: float
+    lag: float
+    jitter: float
+    pause: float
+    noise: float
 
 
 @jit
@@ -111,12 +125,13 @@ def _reach(field, path):
 
 
 @jit
-def _look(image, path, scale, blur, gamma, ground, lag, on, off, jitter, pause, noise, seed, events):
+def _look(image, path, eye, on, off, seed, events):
     """Fill `events` with the packed events of one recording, in the order of time, and return their number.
 
-    path: (steps, 2), where the image's corner stands in each step. An event is packed as microseconds << 13 |
-    polarity << 12 | row << 6 | column.
+    path: (steps, 2), where the image's corner stands in each step; on, off: (34, 34) thresholds. An event is packed as
+    microseconds << 13 | polarity << 12 | row << 6 | column.
     """
+    scale, blur, gamma, ground, lag, jitter, pause, noise = eye
     np.random.seed(seed)
     field = _field(image, scale, blur, gamma, ground)
     top, bottom, left, right = _reach(field, path)
@@ -197,6 +212,7 @@ def simulate(images, labels=None, sensor: Sensor | None = None, first: int = 0, 
         raise ValueError(f"images must be (N, 28, 28) uint8, got {images.shape} {images.dtype}")
     times = (np.arange(STEPS * SACCADES) + 0.5) * STEP
     path, pattern = positions(sensor, times), thresholds(sensor)
+    eye = Eye(*(getattr(sensor, name) for name in Eye._fields))
     if not (np.abs(path) < BORDER).all():
         raise ValueError(f"the image may lie less than {BORDER} pixels from the corner, got {np.abs(path).max():.1f}")
     buffer, parts, numbers = np.empty(MOST, dtype=np.int64), [], np.arange(len(images)) + first + 1
@@ -204,9 +220,8 @@ def simulate(images, labels=None, sensor: Sensor | None = None, first: int = 0, 
         random = np.random.default_rng((seed, int(number)))
         shaken = path + sensor.wander * random.standard_normal(2) + sensor.tremor * np.sin(
             2 * np.pi * (random.uniform(*TREMOR, 2) * times[:, None] / 1000 + random.uniform(0, 1, 2)))
-        total = _look(image, np.clip(shaken, 0.01 - BORDER, BORDER - 0.01), sensor.scale, sensor.blur, sensor.gamma,
-                      sensor.ground, sensor.lag, *pattern, sensor.jitter, sensor.pause, sensor.noise,
-                      seed * 100_000 + number, buffer)
+        total = _look(image, np.clip(shaken, 0.01 - BORDER, BORDER - 0.01), eye, *pattern, seed * 100_000 + number,
+                      buffer)
         if total == MOST:
             raise ValueError(f"a recording has {MOST} events or more: the sensor's thresholds are too low")
         packed = buffer[:total]

@@ -153,15 +153,15 @@ def in_time(times, row, column, when, pad, shape):
 
 
 @jit
-def changed(weight, in_time, rates, soft):
+def changed(weight, early, rates, soft):
     """What a rule adds to one weight, float32: `plasticity.stdp` with the factor w(1 - w) (`soft`), else `additive`."""
-    change = np.float32(rates[0]) if in_time else np.float32(rates[1])
+    change = np.float32(rates[0]) if early else np.float32(rates[1])
     return change * (weight * (np.float32(1) - weight)) if soft else change
 
 
 @jit
 def update(weight, times, place, when, rates, soft, bounds, pad):
-    """One feature map learns (chapter 04): inputs no later than `when` gain, later and silent ones lose.
+    """One feature map learns (chapter 04): inputs no later than `when` change by plus, later and silent ones by minus.
 
     weight: (C, KH, KW) float32, changed in place; place: (row, column) of the winner; rates: (plus, minus).
     """

@@ -91,6 +91,8 @@ def train(options: argparse.Namespace) -> None:
     if trainer.rows:
         print(f"resuming after epoch {trainer.rows[-1]['epoch']} of S3")
     trainer.run()
+    if not trainer.rows:
+        return print(f"S3 has learned nothing: s3.epochs is 0\nweights: {options.out / 'weights.npz'}")
     last = trainer.rows[-1]
     print(f"after {last['epoch']} epochs: {last['train_accuracy']:.1%} of the training and "
           f"{last['test_accuracy']:.1%} of the test images right\nweights: {options.out / 'weights.npz'}")

@@ -65,7 +65,7 @@ def compare_features(task: Task, inputs: Encoded, pairs, seed: int, jobs: int) -
 
 @result("task2", "the paper's task 2 in full: 45 pairs, 12 sizes of S2, both rules; hours", NEEDS, dataset="mnist",
         seeds=(0, 1, 2), settings={**GRID, **Task()._asdict()})
-@result("task2-passes", "the same with 15 passes instead of 5", NEEDS, dataset="mnist", seeds=(0, 1, 2),
+@result("task2-passes", "task 2 in full with 15 passes instead of 5", NEEDS, dataset="mnist", seeds=(0, 1, 2),
         settings={**GRID, **Task(passes=15)._asdict()})
 def make(job: Job) -> None:
     """Run what is left of the grid and print the mean accuracies."""
