@@ -113,13 +113,13 @@ def as_images(images, side: int = 0) -> Tensor:
     """A tensor (N, H, W), 0..255. Raises ValueError that says what to do with others, or not `side` pixels large."""
     images = torch.as_tensor(images)
     if images.ndim != 3 or side and images.shape[1:] != (side, side):
-        raise ValueError(f"images must have the shape (N, {side or 'height'}, {side or 'width'}), got {(*images.shape,)}: a "
-                         "single image needs images[None], a channel axis images.squeeze(1), colours must be grey "
-                         "first, and another size asks for load_image or torchvision's resize")
-    low, high = (images if images.dtype == torch.uint8 else images.double()).aminmax() if images.numel() else (0, 0)
+        raise ValueError(f"images need the shape (N, {side or 'H'}, {side or 'W'}), got {(*images.shape,)}: images[None] "
+                         "for one, images.squeeze(1) for a channel axis; make colours grey, resize others (load_image)")
+    images = images if images.dtype == torch.uint8 else images.detach().float()
+    low, high = images.aminmax() if images.numel() else (0, 0)
     if not 0 <= low <= high <= 255 or 0 < high <= 1:
-        raise ValueError(f"pixel values must lie between 0 and 255, these lie between {low:.3g} and {high:.3g}: multiply "
-                         "images in 0..1, or of True and False, by 255")
+        raise ValueError(f"pixel values must lie between 0 and 255, these lie between {low:.3g} and {high:.3g}: "
+                         "multiply images in 0..1, or of True and False, by 255")
     return images
 
 

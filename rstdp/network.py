@@ -58,7 +58,7 @@ class Network:
         return self.fast is not None and self.rule(name) in self.fast.RULES
 
     def encode(self, images) -> Tensor:
-        """Images (N, H, W) uint8, or spike times (N, C, H, W) as they are -> spike times. ValueError says what misfits."""
+        """Images (N, H, W) uint8, or spike times (N, C, H, W) as they are -> spike times. Raises ValueError."""
         config, channels = self.config, self.weights["s1"].shape[1]
         images = torch.as_tensor(images)
         if images.ndim != 4:
@@ -66,8 +66,8 @@ class Network:
             return (self.fast or encoding).encode(images, config.bins, config.dog_threshold, config.normalisation,
                                                   config.remainder, config.dog_scale)
         if images.shape[1] != channels or (len(images) and not 0 <= images.min() <= images.max() <= config.bins):
-            raise ValueError(f"the network sees {channels} channels and {config.bins} bins, of {(*images.shape,)} and times "
-                             f"up to {images.max() if images.numel() else 0}; images need images.squeeze(1): (N, H, W)")
+            raise ValueError(f"the network sees {channels} channels and {config.bins} bins, not {(*images.shape,)} and "
+                             f"times up to {images.max() if images.numel() else 0}; images need .squeeze(1): (N, H, W)")
         return images
 
     def spike_times(self, name: str, times: Tensor) -> Tensor:

@@ -54,15 +54,15 @@ def load(raw: Path, split: str) -> tuple[Tensor, Tensor]:
     if not all(known):
         counts = np.bincount(np.frombuffer(targets, np.uint8), minlength=10)
         if len(counts) > 10 or not counts.all():
-            raise DataError(f"{label_file} has the labels {', '.join(map(str, np.flatnonzero(counts)[-3:]))}, MNIST has "
-                            "0 to 9: it is of another data set, perhaps EMNIST, or damaged")
+            raise DataError(f"{label_file} has the labels {', '.join(map(str, np.flatnonzero(counts)[-3:]))}, MNIST "
+                            "has 0 to 9: it is of another data set, perhaps EMNIST, or damaged")
         if len(set(counts)) == 1:
             raise DataError(f"{label_file} has {counts[0]} of every label, as Fashion-MNIST, KMNIST and EMNIST have, "
                             "and MNIST has not: these files are of another data set")
         turned = hashlib.md5(pixels[:16] + images.transpose(0, 2, 1).tobytes()).hexdigest()
         if turned == CHECKSUMS[f"{split}-images"]:
-            raise DataError(f"{image_file} holds MNIST's images with rows and columns exchanged, as EMNIST stores them; "
-                            "every image has to be transposed")
+            raise DataError(f"{image_file} holds MNIST's images with rows and columns exchanged, as EMNIST stores "
+                            "them; every image has to be transposed")
         if any(known):
             wrong, right = (label_file, image_file) if known[0] else (image_file, label_file)
             raise DataError(f"{wrong} is not MNIST's by its checksum, {right.name} beside it is: it is damaged or of "
@@ -89,9 +89,9 @@ def read(raw: Path, part: str) -> tuple[Path, bytes]:
         raise DataError(f"{path} does not begin as an IDX file of {part.split('-')[1]} does: it is damaged or another "
                         f"file. {AGAIN}")
     if found != shape:
-        kind = "it is cut" if found[0] < shape[0] and found[1:] == shape[1:] else "it is of another data set, perhaps EMNIST"
-        raise DataError(f"{path} holds {' x '.join(map(str, found))}, MNIST's has {' x '.join(map(str, shape))}: {kind}. "
-                        f"{AGAIN}")
+        cut = found[0] < shape[0] and found[1:] == shape[1:]
+        raise DataError(f"{path} holds {' x '.join(map(str, found))}, MNIST's has {' x '.join(map(str, shape))}: it is "
+                        f"{'cut' if cut else 'of another data set, perhaps EMNIST'}. {AGAIN}")
     if len(content) != size:
         length = f"{'more' if len(content) > size else len(content)} bytes unpacked" if packed else (
             f"{path.stat().st_size} bytes")

@@ -31,8 +31,8 @@ def cache() -> Path:
     try:
         return Path.home() / ".cache" / "rstdp"
     except RuntimeError as error:
-        raise DataError("there is no home directory to download MNIST to: set RSTDP_DATA to a folder with MNIST/raw, or "
-                        "use the data set 'digits', which needs no download") from error
+        raise DataError("there is no home directory to download MNIST to: set RSTDP_DATA to a folder with MNIST/raw, "
+                        "or use the data set 'digits', which needs no download") from error
 
 
 def mnist_folder() -> Path:
@@ -55,8 +55,8 @@ def mnist_folder() -> Path:
                 f"set RSTDP_DATA to {raw.parents[1]}" if raw.parts[-2:] == ("MNIST", "raw") else
                 f"move them to {whole / 'MNIST' / 'raw'}")
     raise DataError(f"RSTDP_DATA names {root}, which has no folder MNIST/raw. "
-                    f"{tip or 'Put the four IDX files of MNIST there'}; or unset RSTDP_DATA, then torchvision downloads "
-                    "them; or use the data set 'digits', which needs no download")
+                    f"{tip or 'Put the four IDX files of MNIST there'}; or unset RSTDP_DATA, then torchvision "
+                    "downloads them; or use the data set 'digits', which needs no download")
 
 
 def mnist_here() -> bool:
@@ -97,10 +97,10 @@ def mnist(train: int, test: int) -> Dataset:
         except (RuntimeError, OSError, ValueError, AssertionError) as error:
             raise DataError(f"MNIST could not be loaded from or downloaded to {folder}: {error}. Without a connection, "
                             "set RSTDP_DATA to a folder with MNIST/raw/, or use the data set 'digits'") from error
-    tests = idx.load(raw, "t10k")
+    images, labels = idx.load(raw, "t10k")
     if train == 1 and len(idx.missing(raw, "train")) == 2:
-        return Dataset("mnist", *(each[:0] for each in tests), *tests).subset(0, test)
-    return Dataset("mnist", *idx.load(raw, "train"), *tests).subset(train, test)
+        return Dataset("mnist", images[:0], labels[:0], images, labels).subset(0, test)
+    return Dataset("mnist", *idx.load(raw, "train"), images, labels).subset(train, test)
 
 
 def import_torchvision():

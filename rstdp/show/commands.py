@@ -114,7 +114,7 @@ def train(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     network, name = open_weights(options.weights, options.dataset)
-    data = load(name, 1, options.test)  # no training images are needed, and where files of one's own have none, none come
+    data = load(name, 1, options.test)  # of the training images none is looked at; MNIST's may be missing
     decisions = network.classify(data.test_images)
     right, silent = decisions == data.test_labels, decisions == SILENT
     print(f"{data.name}: {right.double().mean():.2%} of {len(right)} test images right, {int(silent.sum())} silent")
