@@ -113,8 +113,8 @@ def as_images(images, side: int = 0) -> Tensor:
     """A tensor (N, H, W), 0..255. Raises ValueError that says what to do with others, or not `side` pixels large."""
     images = torch.as_tensor(images)
     if images.ndim != 3 or side and images.shape[1:] != (side, side):
-        raise ValueError(f"images need the shape (N, {side or 'H'}, {side or 'W'}), got {(*images.shape,)}: images[None] "
-                         "for one, images.squeeze(1) for a channel axis; make colours grey, resize others (load_image)")
+        raise ValueError(f"the shape must be (N, {side or 'H'}, {side or 'W'}), not {(*images.shape,)}: images[None] "
+                         "for one, images.squeeze(1) for a channel axis; grey, not colours; resize (load_image)")
     images = images if images.dtype == torch.uint8 else images.detach().float()
     low, high = images.aminmax() if images.numel() else (0, 0)
     if not 0 <= low <= high <= 255 or 0 < high <= 1:

@@ -97,10 +97,10 @@ def mnist(train: int, test: int) -> Dataset:
         except (RuntimeError, OSError, ValueError, AssertionError) as error:
             raise DataError(f"MNIST could not be loaded from or downloaded to {folder}: {error}. Without a connection, "
                             "set RSTDP_DATA to a folder with MNIST/raw/, or use the data set 'digits'") from error
-    images, labels = idx.load(raw, "t10k")
     if train == 1 and len(idx.missing(raw, "train")) == 2:
+        images, labels = idx.load(raw, "t10k")
         return Dataset("mnist", images[:0], labels[:0], images, labels).subset(0, test)
-    return Dataset("mnist", *idx.load(raw, "train"), images, labels).subset(train, test)
+    return Dataset("mnist", *idx.load(raw, "train"), *idx.load(raw, "t10k")).subset(train, test)
 
 
 def import_torchvision():
