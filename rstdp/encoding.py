@@ -46,9 +46,8 @@ def dog_filter(images, threshold: float = 50.0, kernels: Tensor | None = None) -
 
     Returns (N, 6, H, W) float32, never negative. A convolution, zero padded, that adds one tap after the other, row by
     row, each with one rounding: the order of the oracle, on every machine."""
-    images = as_images(images)
     kernels = dog_kernels() if kernels is None else kernels
-    pixels = images.to(torch.float32)[:, None] / 255 * 255  # the oracle's ToTensor and back: same rounding
+    pixels = as_images(images).to(torch.float32)[:, None] / 255 * 255  # the oracle's ToTensor and back: same rounding
     responses = in_order(pixels, kernels.to(pixels.device))
     return torch.where(responses < threshold, torch.zeros_like(responses), responses)
 
@@ -70,8 +69,7 @@ def local_normalisation(responses: Tensor, radius: int = 8, eps: float = 1e-12) 
     """Divide each response by the mean of its channel in the (2 radius + 1)-wide square around it.
 
     Zero padded, shapes (N, C, H, W) in and out. `radius` 0 returns the input (the paper has no such step)."""
-    size = 2 * radius + 1
-    square = torch.full((1, size, size), 1 / size**2, device=responses.device)
+    square = torch.full((1, 2 * radius + 1, 2 * radius + 1), 1 / (2 * radius + 1)**2, device=responses.device)
     mean = in_order(responses.flatten(0, 1)[:, None], square).reshape(responses.shape)
     return responses / (mean + eps) if radius else responses
 
@@ -98,9 +96,8 @@ def intensity_to_latency(values: Tensor, bins: int = BINS, remainder: str = "sil
 
 def encode(images, bins: int = BINS, threshold: float = 50.0, radius: int = 8, remainder: str = "silent",
            scale: str = "maximum") -> Tensor:
-    """Images (N, H, W) uint8 -> spike times (N, 6, H, W) uint8; `bins` means silent. The three steps above, in batches.
-
-    Runs where `images` lives. Compiled twin: `fast.encode`."""
+    """Images (N, H, W) uint8 -> spike times (N, 6, H, W) uint8; `bins` means silent. The three steps above, in batches,
+    where `images` lives. Compiled twin: `fast.encode`."""
     images, kernels = as_images(images), dog_kernels(scale=scale)
     times = [intensity_to_latency(local_normalisation(dog_filter(part, threshold, kernels), radius), bins, remainder)
              for part in images.split(BATCH)]
@@ -112,14 +109,17 @@ def check_latency(bins: int, remainder: str) -> None:
         raise ValueError(f"remainder must be 'silent' or 'last' and bins 1 to 254, got {remainder!r} and {bins}")
 
 
-def as_images(images) -> Tensor:
-    """Check that `images` is (N, H, W) with values 0..255; returns a tensor. Raises ValueError that says what came."""
+def as_images(images, side: int = 0) -> Tensor:
+    """A tensor (N, H, W), 0..255. Raises ValueError that says what to do with others, or not `side` pixels large."""
     images = torch.as_tensor(images)
-    if images.ndim != 3:
-        raise ValueError(f"images must have the shape (N, height, width), got {tuple(images.shape)}; a single image "
-                         "needs images[None], colour images must be grey first")
-    if images.dtype != torch.uint8 and len(images) and not 0 <= images.min() <= images.max() <= 255:
-        raise ValueError("pixel values must lie between 0 and 255")
+    if images.ndim != 3 or side and images.shape[1:] != (side, side):
+        raise ValueError(f"the shape must be (N, {side or 'H'}, {side or 'W'}), not {(*images.shape,)}: images[None] "
+                         "for one, images.squeeze(1) for a channel axis; grey, not colours; resize (load_image)")
+    images = images if images.dtype == torch.uint8 else images.detach().float()
+    low, high = images.aminmax() if images.numel() else (0, 0)
+    if not 0 <= low <= high <= 255 or 0 < high <= 1:
+        raise ValueError(f"pixel values must lie between 0 and 255, these lie between {low:.3g} and {high:.3g}: "
+                         "multiply images in 0..1, or of True and False, by 255")
     return images
 
 

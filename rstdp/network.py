@@ -58,17 +58,17 @@ class Network:
         return self.fast is not None and self.rule(name) in self.fast.RULES
 
     def encode(self, images) -> Tensor:
-        """Images (N, H, W) uint8 -> spike times (N, 6, H, W). Spike times (N, C, H, W) stay what they are; ValueError
-        for more bins or other channels than the network has."""
+        """Images (N, H, W) uint8, or spike times (N, C, H, W) as they are -> spike times. Raises ValueError."""
         config, channels = self.config, self.weights["s1"].shape[1]
-        if getattr(images, "ndim", 3) != 4:
+        images = torch.as_tensor(images)
+        if images.ndim != 4:
+            images = encoding.as_images(images, 28 if self.trained_on in ("digits", "mnist") else 0)
             return (self.fast or encoding).encode(images, config.bins, config.dog_threshold, config.normalisation,
                                                   config.remainder, config.dog_scale)
-        times = torch.as_tensor(images)
-        if times.shape[1] != channels or (len(times) and times.max() > config.bins):
-            raise ValueError(f"the network sees {channels} channels and {config.bins} bins, these spike times have "
-                             f"{times.shape[1]} channels and times up to {times.max()}")
-        return times
+        if images.shape[1] != channels or (len(images) and not 0 <= images.min() <= images.max() <= config.bins):
+            raise ValueError(f"the network sees {channels} channels and {config.bins} bins, not {(*images.shape,)} and "
+                             f"times up to {images.max() if images.numel() else 0}; images need .squeeze(1): (N, H, W)")
+        return images
 
     def spike_times(self, name: str, times: Tensor) -> Tensor:
         """Spike times of one S layer, given those of its input."""

@@ -299,7 +299,7 @@ def test_a_truncated_file_of_mnist_is_refused(mnist, tmp_path, monkeypatch):
 
 
 def test_without_a_local_copy_torchvision_downloads(tmp_path, monkeypatch):
-    monkeypatch.setenv("RSTDP_DATA", str(tmp_path))  # a folder, but no MNIST in it
+    monkeypatch.delenv("RSTDP_DATA", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     asked = []
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from ..data import DataError
+from ..images.sources import named
 
 SIZE = 34  #: rows and columns of the sensor
 SACCADES = 3
@@ -115,11 +116,14 @@ def write(path: str | os.PathLike, x, y, polarity, t) -> None:
 
 def folder(root: str | os.PathLike | None = None) -> Path:
     """The folder NMNIST, in `root` or in what RSTDP_DATA names. Raises DataError that says where to get it."""
-    root = root or os.environ.get("RSTDP_DATA")
+    root = root or named()
     if not root:
         raise DataError(f"RSTDP_DATA does not say where N-MNIST is. {GET}")
     if not (Path(root) / "NMNIST").is_dir():
-        raise DataError(f"{Path(root) / 'NMNIST'} is missing. {GET}")
+        whole = Path(root).resolve()
+        above = [each.parent for each in (whole, *whole.parents) if each.name == "NMNIST"]
+        tip = f" It lies above: set RSTDP_DATA to {above[0]}." if above else ""
+        raise DataError(f"{Path(root) / 'NMNIST'} is missing.{tip} {GET}")
     return Path(root) / "NMNIST"
 
 
@@ -137,7 +141,7 @@ def files(part: str, root: str | os.PathLike | None = None) -> list[tuple[int, i
         raise ValueError(f"part must be 'Train' or 'Test', got {part!r}")
     where = folder(root) / part
     found: dict[int, tuple[int, int, Path]] = {}
-    for path in sorted(where.glob("*/*.bin")):
+    for path in sorted(where.glob("[!.]*/[!.]*.bin")):  # ._00001.bin and the like are a Mac's, not recordings
         number, label = path.stem, path.parent.name
         if not (number.isdecimal() and label.isdecimal() and int(label) < 10 and 1 <= int(number) <= FULL[part]):
             raise DataError(f"{path} is no N-MNIST recording: <label>/<number>.bin is expected, with a label of 0 to 9 "

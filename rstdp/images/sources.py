@@ -11,18 +11,60 @@ import numpy as np
 import torch
 
 from ..data import DataError, Dataset, register
+from . import idx
 
 DIGITS_TEST = 360  #: the last of scikit-learn's 1,797 digits, by other writers than the first
 
 
-def folders() -> list[Path]:
-    """Where MNIST may be: in the folder that RSTDP_DATA names, and where torchvision downloads it to."""
-    named = os.environ.get("RSTDP_DATA")
-    return [*([Path(named)] if named else []), Path.home() / ".cache" / "rstdp"]
+def named() -> Path | None:
+    """The folder that RSTDP_DATA names, None where it is not set. Raises DataError where there is no such folder."""
+    name = os.environ.get("RSTDP_DATA")
+    if name and not os.path.isdir(name):
+        tip = "no shell has replaced the ~, so write the whole path" if name.startswith("~") else (
+            "correct it, or unset it")
+        raise DataError(f"RSTDP_DATA is {name!r}, and there is no such folder: {tip}")
+    return Path(name) if name else None
+
+
+def cache() -> Path:
+    """Where torchvision downloads MNIST to. Raises DataError where there is no home directory."""
+    try:
+        return Path.home() / ".cache" / "rstdp"
+    except RuntimeError as error:
+        raise DataError("there is no home directory to download MNIST to: set RSTDP_DATA to a folder with MNIST/raw, "
+                        "or use the data set 'digits', which needs no download") from error
+
+
+def mnist_folder() -> Path:
+    """The folder that holds MNIST/raw: what RSTDP_DATA names, else `cache`.
+
+    Raises DataError where RSTDP_DATA names something else; then nothing is downloaded behind the reader's back.
+    """
+    root = named()
+    if root is None or (root / "MNIST" / "raw").is_dir():
+        return root or cache()
+    try:
+        if not idx.missing(cache() / "MNIST" / "raw"):
+            return cache()  # RSTDP_DATA is for recordings, and MNIST was downloaded before
+    except DataError:
+        pass
+    whole, tip = root.resolve(), ""
+    for raw in (whole / "MNIST", whole / "raw", whole):
+        if len(idx.missing(raw)) < len(idx.CHECKSUMS):
+            tip = f"MNIST's files are in {raw}: " + (
+                f"set RSTDP_DATA to {raw.parents[1]}" if raw.parts[-2:] == ("MNIST", "raw") else
+                f"move them to {whole / 'MNIST' / 'raw'}")
+    raise DataError(f"RSTDP_DATA names {root}, which has no folder MNIST/raw. "
+                    f"{tip or 'Put the four IDX files of MNIST there'}; or unset RSTDP_DATA, then torchvision "
+                    "downloads them; or use the data set 'digits', which needs no download")
 
 
 def mnist_here() -> bool:
-    return any((root / "MNIST" / "raw" / "t10k-images-idx3-ubyte").exists() for root in folders())
+    """Whether all of MNIST is on this machine."""
+    try:
+        return not idx.missing(mnist_folder() / "MNIST" / "raw")
+    except DataError:
+        return False
 
 
 @register("digits")
@@ -43,26 +85,22 @@ def digits(train: int, test: int) -> Dataset:
 
 @register("mnist", here=mnist_here)
 def mnist(train: int, test: int) -> Dataset:
-    """From the first of `folders` if it holds MNIST/raw, else from the last, where torchvision downloads it to."""
-    local = (folders()[0] / "MNIST" / "raw").is_dir() and len(folders()) > 1
-    folder = folders()[0 if local else -1]
+    """From MNIST/raw in `mnist_folder`, where it is downloaded to first if RSTDP_DATA is not set.
+
+    Without the training files `train` 1, as an evaluation asks, gives no training images; else they are missing."""
+    folder = mnist_folder()
     raw = folder / "MNIST" / "raw"
-    for split, count in (("train", 60000), ("t10k", 10000)):
-        for kind, size in (("images-idx3", 16 + 784 * count), ("labels-idx1", 8 + count)):
-            file = raw / f"{split}-{kind}-ubyte"
-            if file.exists() and file.stat().st_size != size:
-                raise DataError(f"{file} has {file.stat().st_size} bytes, {size} were expected: it is truncated or "
-                                "another file. Delete it and load MNIST again")
-            if local and not file.exists():
-                raise DataError(f"{file} is missing. Put MNIST's four IDX files there; without the folder MNIST/raw "
-                                "torchvision downloads them; or use the data set 'digits', which needs no download")
-    torchvision = import_torchvision()
-    try:
-        parts = [torchvision.datasets.MNIST(folder, train=part, download=not local) for part in (True, False)]
-    except (RuntimeError, OSError, ValueError, AssertionError) as error:
-        raise DataError(f"MNIST could not be loaded from or downloaded to {folder}: {error}. Without a connection, set "
-                        "RSTDP_DATA to a folder with MNIST/raw/, or use the data set 'digits'") from error
-    return Dataset("mnist", *(each for part in parts for each in (part.data, part.targets))).subset(train, test)
+    if not named() and idx.missing(raw):
+        torchvision = import_torchvision()
+        try:
+            torchvision.datasets.MNIST(folder, train=True, download=True)
+        except (RuntimeError, OSError, ValueError, AssertionError) as error:
+            raise DataError(f"MNIST could not be loaded from or downloaded to {folder}: {error}. Without a connection, "
+                            "set RSTDP_DATA to a folder with MNIST/raw/, or use the data set 'digits'") from error
+    if train == 1 and len(idx.missing(raw, "train")) == 2:
+        images, labels = idx.load(raw, "t10k")
+        return Dataset("mnist", images[:0], labels[:0], images, labels).subset(0, test)
+    return Dataset("mnist", *idx.load(raw, "train"), *idx.load(raw, "t10k")).subset(train, test)
 
 
 def import_torchvision():

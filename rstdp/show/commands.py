@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from ..config import CONFIGS, get_config, parameter_names
-from ..data import DataError, load
+from ..data import DATASETS, DataError, load
 from ..images.picture import load_image
 from ..network import SILENT, Network, load_pretrained
 from ..training import Trainer
@@ -66,8 +66,24 @@ def parse_changes(changes: list[str]) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in (change.partition("=") for change in changes)}
 
 
-def open_weights(name: str) -> Network:
-    return Network.load(name) if name.endswith(".npz") else load_pretrained(name)
+def open_weights(name: str, dataset: str | None = None) -> tuple[Network, str]:
+    """The network of a file or of a name, and the data set to show it: `dataset`, else what it was trained on.
+
+    Raises ValueError where the two are not encoded alike, so that it would see what it has never learned."""
+    network = Network.load(name) if name.endswith(".npz") else load_pretrained(name)
+    shown, trained_on = dataset or network.trained_on or "digits", network.trained_on
+    if trained_on and encoder_of(shown) != encoder_of(trained_on):
+        seen = {each: f"spike times of the encoder {encoder_of(each)!r}" if encoder_of(each) else "grey images"
+                for each in (trained_on, shown)}
+        raise ValueError(f"{name} was trained on {trained_on}, {seen[trained_on]}; {shown} holds {seen[shown]}. Take "
+                         "weights that were trained on these, or the data set that it was trained on")
+    return network, shown
+
+
+def encoder_of(dataset: str) -> str:
+    """Which encoder a data set's name stands for; "" for grey images, and for a name that is not known here."""
+    kind, _, encoder = dataset.partition("/")
+    return encoder or (DATASETS[kind].encoder if kind in DATASETS else "")
 
 
 class Watched(Trainer):
@@ -99,8 +115,8 @@ def train(options: argparse.Namespace) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    network = open_weights(options.weights)
-    data = load(options.dataset or network.trained_on or "digits", 1, options.test)
+    network, name = open_weights(options.weights, options.dataset)
+    data = load(name, 1, options.test)  # of the training images none is looked at; MNIST's may be missing
     decisions = network.classify(data.test_images)
     right, silent = decisions == data.test_labels, decisions == SILENT
     print(f"{data.name}: {right.double().mean():.2%} of {len(right)} test images right, {int(silent.sum())} silent")
@@ -110,7 +126,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def classify(options: argparse.Namespace) -> None:
-    network = open_weights(options.weights)
+    network, _ = open_weights(options.weights, "digits")  # a picture is what they are, grey and 28 x 28
     for path in options.image:
         c2 = network.features(load_image(path)[None])
         decision = int(network.decide(c2)[0][0])
