@@ -104,7 +104,7 @@ def shares(decisions: Tensor, labels: Tensor) -> tuple[float, float]:
 
 class Passes:
     """What a training run repeats: a pass of STDP, a pass of R-STDP, and the test. Other rules override one of them."""
-
     config: type[Config] = Config  #: the class of configuration that these passes ask for
     consumes = "c2"  #: whose spike times `rstdp` and `accuracy` take: "c2", or "c1" where S2 goes on learning
+    epoch = 0  #: how many passes over this layer are complete, also after an interrupt; the trainer keeps it
     stdp, rstdp, accuracy = staticmethod(learn_stdp), staticmethod(rstdp_epoch), staticmethod(accuracy)

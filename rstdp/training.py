@@ -137,7 +137,7 @@ class Trainer:
         if progress.epoch:
             rate = plasticity.DoublingRate(**progress.rate)
         while progress.epoch < layer.epochs:
-            before = self.network.weights[name].clone()
+            before, self.passes.epoch = self.network.weights[name].clone(), progress.epoch
             with self._bar(len(times), f"{name} epoch {progress.epoch + 1}/{layer.epochs}") as bar:
                 self.passes.stdp(self.network, name, times, rate, bar.update)
             progress.epoch, progress.rate, weight = progress.epoch + 1, asdict(rate), self.network.weights[name]
@@ -150,7 +150,7 @@ class Trainer:
     def _learn_s3(self, train: Tensor, validation: Tensor, test: Tensor) -> None:
         progress = self.progress
         while not self.finished:
-            started = time.perf_counter()
+            started, self.passes.epoch = time.perf_counter(), progress.epoch
             with self._bar(len(train), f"s3 epoch {progress.epoch + 1}/{self.config.s3.epochs}") as bar:
                 right, phi = self.passes.rstdp(self.network, train, self.data.train_labels, progress.phi, bar.update)
             (held_out, _), (tested, silent) = (
