@@ -169,6 +169,7 @@ def run(experiment: Experiment, results: Path | None = None, work: Path | None =
 def _train(experiment: Experiment, runs: list[tuple[str, int]], work: Path, quiet: bool, device: str,
            cache: Path | None) -> None:
     """Train one run, or with `device` all seeds of a variant in one batch, each in its folder."""
+    registry.discover()  # a worker process knows no rule, encoder or data set of a study yet
     if not device:
         torch.set_num_threads(1)  # the runs share the cores between them
     dataset, trainers = data.load(experiment.dataset, experiment.train, experiment.test), []

@@ -184,6 +184,7 @@ def read_table(file: str, folders: Sequence[Path]) -> tuple[pd.DataFrame, dict]:
 @functools.cache
 def checksum(dataset: str, train: int, test: int) -> str | None:
     """md5 of a data set as it is here now; None where it is not here."""
+    registry.discover()  # the data set or its encoder may be a study's
     return data.load(dataset, train=train, test=test).checksum() if data.at_hand(dataset) else None
 
 
