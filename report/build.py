@@ -174,8 +174,8 @@ def build(preset_name: str, changes: list[str], jobs: int) -> Path:
         print(f"training {name}: {len(chosen.runs())} runs", flush=True)
         experiments.run(chosen, output / "results" / name, REPORT / "work" / name, jobs)
     times = run_chapters(preset, output, jobs) if preset.get("rerun_chapters", True) else {}
-    (output / "chapters.json").write_text(json.dumps(provenance.describe(
-        preset=preset_name, parameters=preset["chapters"], seconds=times), indent=1))
+    provenance.write_json(output / "chapters.json", provenance.describe(
+        preset=preset_name, parameters=preset["chapters"], seconds=times))
     print("writing the report", flush=True)
     executed = output / "replication-report.ipynb"
     computed = output / ("results" if preset["experiments"] else "nothing")

@@ -146,12 +146,11 @@ SPYKETORCH = Config(
 
 # Without local normalisation, filters divided by their maximum would make off-centre cells up to ten times as loud as
 # on-centre ones, and S2 would fire almost everywhere; so here all centres have the same weight.
-PAPER = SPYKETORCH.replace({
+PAPER = dataclasses.replace(SPYKETORCH, name="paper").replace({
     "normalisation": 0, "dog_scale": "centre", "remainder": "last",
     "s1.std": 0.02, "s2.std": 0.02, "s3.std": 0.02, "s1.pointwise": False, "s2.pointwise": False,
     "s1.overshoot": True, "s2.overshoot": True, "s2.radius": 2, "s2.ceil": True, "s3.pool": 5, "s3.stride": 5,
 })
-PAPER = dataclasses.replace(PAPER, name="paper")
 
 CONFIGS = {config.name: config for config in (SPYKETORCH, PAPER)}
 

@@ -69,9 +69,10 @@ def local_normalisation(responses: Tensor, radius: int = 8, eps: float = 1e-12) 
     """Divide each response by the mean of its channel in the (2 radius + 1)-wide square around it.
 
     Zero padded, shapes (N, C, H, W) in and out. `radius` 0 returns the input (the paper has no such step)."""
+    if radius == 0:
+        return responses
     square = torch.full((1, 2 * radius + 1, 2 * radius + 1), 1 / (2 * radius + 1)**2, device=responses.device)
-    mean = in_order(responses.flatten(0, 1)[:, None], square).reshape(responses.shape)
-    return responses / (mean + eps) if radius else responses
+    return responses / (in_order(responses.flatten(0, 1)[:, None], square).reshape(responses.shape) + eps)
 
 
 def intensity_to_latency(values: Tensor, bins: int = BINS, remainder: str = "silent") -> Tensor:

@@ -120,7 +120,8 @@ def learn(problem: Problem, rule: str = "r-stdp", seeds: Sequence[int] = (0,)) -
     """R runs: first weights and the order of images follow from the seeds. Raises ValueError for an unknown rule."""
     if rule not in RULES:
         raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
-    views, targets, runs = tiles(problem, stimuli(problem)[0]), torch.as_tensor(stimuli(problem)[1]), len(seeds)
+    images, classes = stimuli(problem)
+    views, targets, runs = tiles(problem, images), torch.as_tensor(classes), len(seeds)
     starts = zip(*(_start(problem, seed, len(views)) for seed in seeds))
     s1, s2, order = (torch.from_numpy(np.stack(each)) for each in starts)
     phi, kept = torch.ones(2, runs, dtype=torch.float64), [(s1.clone(), s2.clone(), torch.zeros(runs))]
@@ -160,6 +161,7 @@ def diagnostic(names: list[str]) -> bool:
 
 def accuracy(problem: Problem, s1: np.ndarray, s2: np.ndarray) -> float:
     """The share of right decisions of one run over the six target images: s1 (3, 3, 3), s2 (3, 3)."""
-    images, classes = (each[stimuli(problem)[1] >= 0] for each in stimuli(problem))
+    images, classes = stimuli(problem)
+    images, classes = images[classes >= 0], classes[classes >= 0]
     weights = (torch.as_tensor(each).expand(len(images), *each.shape) for each in (s1, s2))
     return float((decide(problem, tiles(problem, images), *weights)[0].numpy() == classes).mean())

@@ -32,13 +32,12 @@ def learn_stdp(network: Network, name: str, times: Tensor, rate: plasticity.Doub
     Returns the winners of each image."""
     if network.compiled(name):
         return network.fast.learn_stdp(network, name, times, rate, on_images)
-    layer, weight, rule = network.layer(name), network.weights[name], network.rule(name)
+    layer, weight, rule, bins = network.layer(name), network.weights[name], network.rule(name), network.config.bins
     record = []
     for image in times:
         chosen = network.find_winners(name, image)
         for winner in chosen:
-            pre = plasticity.receptive_field(image, winner.row, winner.column, layer.window, layer.padding,
-                                             network.config.bins)
+            pre = plasticity.receptive_field(image, winner.row, winner.column, layer.window, layer.padding, bins)
             plasticity.learn(rule, weight[winner.feature], pre, winner.time, (rate.plus, rate.minus),
                              network.bounds(name))
         record.append(chosen)

@@ -131,11 +131,10 @@ class Trainer:
     def _learn_layer(self, index: int, times: Tensor) -> None:
         """S1 or S2, unless it has learned already."""
         name, progress = LAYERS[index], self.progress
-        layer, rate = self.network.layer(name), plasticity.DoublingRate.of(self.network.layer(name))
         if progress.layer != index:
             return
-        if progress.epoch:
-            rate = plasticity.DoublingRate(**progress.rate)
+        layer, kind = self.network.layer(name), plasticity.DoublingRate
+        rate = kind(**progress.rate) if progress.epoch else kind.of(layer)
         while progress.epoch < layer.epochs:
             before, self.passes.epoch = self.network.weights[name].clone(), progress.epoch
             with self._bar(len(times), f"{name} epoch {progress.epoch + 1}/{layer.epochs}") as bar:

@@ -22,7 +22,11 @@ import numpy as np
 import torch
 
 import rstdp
+from rstdp.config import CONFIGS
 from rstdp.files import write_text
+from rstdp.learning import learn_stdp, rstdp_epoch
+from rstdp.network import Network
+from rstdp.plasticity import DoublingRate
 
 from .. import ROOT
 from . import registry
@@ -38,11 +42,6 @@ def behaviour() -> str:
 
     Results recorded under another fingerprint are stale. Faster or tidier code that computes the same keeps it.
     """
-    from rstdp.config import CONFIGS
-    from rstdp.learning import learn_stdp, rstdp_epoch
-    from rstdp.network import Network
-    from rstdp.plasticity import DoublingRate
-
     digest, random = hashlib.sha256(), np.random.default_rng(0)
     images = torch.from_numpy(np.kron(random.integers(0, 256, (16, 7, 7)), np.ones((4, 4))).astype(np.uint8))
     labels = torch.arange(16) % 10

@@ -37,6 +37,10 @@ class Columns(NamedTuple):
     t: np.ndarray
     starts: np.ndarray
 
+    @classmethod
+    def of(cls, recordings: Recordings) -> Columns:
+        return cls(*(getattr(recordings, name) for name in cls._fields))
+
 
 @jit
 def _count(events, offset, out):
@@ -75,7 +79,7 @@ def event_counts(recordings: Recordings, stabilise: bool = True, by_saccade: boo
     size, channels = DIGIT if stabilise else SIZE, 2 * SACCADES if by_saccade else 2
     offset = drift() if stabilise else np.zeros((SACCADES * SACCADE // 1000, 2))
     out = np.zeros((len(recordings), channels, size, size), dtype=np.float32)
-    _count(Columns(*(getattr(recordings, name) for name in Columns._fields)), offset, out)
+    _count(Columns.of(recordings), offset, out)
     return torch.from_numpy(out)
 
 
@@ -87,7 +91,7 @@ def first_events(recordings: Recordings, bins: int = BINS, begin: int = 0,
     begin, duration: the window in microseconds, by default the whole recording.
     """
     out = np.full((len(recordings), 2, SIZE, SIZE), bins, dtype=np.uint8)
-    _first(Columns(*(getattr(recordings, name) for name in Columns._fields)), begin, duration, bins, out)
+    _first(Columns.of(recordings), begin, duration, bins, out)
     return torch.from_numpy(out)
 
 

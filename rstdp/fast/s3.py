@@ -12,7 +12,7 @@ afterwards, exactly, by the winner itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -359,7 +359,7 @@ class Readout:
 def rstdp_learner(network: Network, classes: Tensor | None = None) -> Learner:
     """As `learning.rstdp_learner`, for the built-in rules."""
     layer, soft = network.config.s3, RULES[network.rule("s3")]
-    readout = Readout(network.weights["s3"], layer.padding, network.config.bins, *network.bounds("s3"))
+    readout = cast(Readout, network.readout())
 
     def learn(c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
         stands_for = classes

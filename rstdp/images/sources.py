@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -43,11 +44,9 @@ def mnist_folder() -> Path:
     root = named()
     if root is None or (root / "MNIST" / "raw").is_dir():
         return root or cache()
-    try:
+    with contextlib.suppress(DataError):
         if not idx.missing(cache() / "MNIST" / "raw"):
             return cache()  # RSTDP_DATA is for recordings, and MNIST was downloaded before
-    except DataError:
-        pass
     whole, tip = root.resolve(), ""
     for raw in (whole / "MNIST", whole / "raw", whole):
         if len(idx.missing(raw)) < len(idx.CHECKSUMS):
