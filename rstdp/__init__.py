@@ -1,4 +1,4 @@
-"""Reward-modulated STDP in a deep convolutional spiking network (Mozafari et al. 2019), small and exact.
+"""R-STDP in a deep convolutional network (Mozafari et al. 2019), exact against the authors' SpykeTorch, the oracle.
 
 The model, in reading order (and the chapter of the book that builds it):
 

@@ -41,7 +41,7 @@ class Layer:
     std: Positive = 0.05  #: initial weights, standard deviation
     plus: Annotated[float, Field(gt=0)] = 0.004  #: a+, first learning rate of potentiation
     minus: Finite = -0.003  #: a-, first learning rate of depression
-    double_every: Count = 500  #: images after which both rates double
+    double_every: Count = 500  #: both rates double before this image, before the one twice as far on, ...
     plus_limit: Finite = 0.15  #: the rates stop doubling here
     overshoot: bool = False  #: the last doubling may pass the limit (the paper) or is cut off at it (SpykeTorch)
     epochs: Natural = 1  #: passes over the training images
@@ -69,6 +69,10 @@ class Config:
     high: Share = 0.8
     batch: Count = 1000  #: N, images over which phi_r and phi_p are counted
 
+    def __post_init__(self):
+        if self.low >= self.high:
+            raise ValueError(f"low ({self.low}) must lie under high ({self.high})")
+
     @classmethod
     def of(cls: type[C], config: Config) -> C:  #: as an object of this class, its own parameters at their defaults
         return cls.from_dict(config.to_dict())
@@ -77,10 +81,7 @@ class Config:
     def from_dict(cls: type[C], values: dict[str, Any]) -> C:
         """The inverse of `to_dict`, also of another class: what is not there has its default, what this class does not
         know is left out; the fingerprint tells whether that mattered. Raises KeyError, TypeError or ValueError."""
-        layers = {name: dataclasses.replace(getattr(SPYKETORCH, name), **{
-            each.name: values[name][each.name] for each in fields(Layer) if each.name in values[name]})
-            for name in LAYERS}
-        return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values} | layers)
+        return cls(**values | {layer: asdict(getattr(SPYKETORCH, layer)) | values[layer] for layer in LAYERS})
 
     def to_dict(self) -> dict[str, Any]:
         """As plain types that JSON can hold: an infinite threshold as the string "inf"."""
@@ -88,7 +89,6 @@ class Config:
 
     def digest(self) -> str:
         """A short fingerprint of all parameters but the name and the numbers of epochs: checkpoints carry it.
-
         A parameter that the first recorded runs did not have counts only where it differs from its default, so that
         a new one leaves every recorded fingerprint as it was."""
         usual = {each.name: each.default for each in fields(self)}
@@ -104,21 +104,20 @@ class Config:
         """A copy with parameters changed by dotted name, {"s2.threshold": 15, "bins": 30}.
 
         Raises ValueError that names an unknown parameter, or one with a value of the wrong type or out of range."""
-        config, known = self, parameter_names(type(self))
+        known, values = parameter_names(type(self)), asdict(self)
         for name, value in changes.items():
             if name not in known:
                 near = difflib.get_close_matches(name, known, 1)
                 hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
                 raise ValueError(f"unknown parameter {name!r}{hint}")
             layer, _, parameter = name.rpartition(".")
-            try:
-                change = {parameter: value}
-                if layer:
-                    change = {layer: dataclasses.replace(getattr(config, layer), **change)}
-                config = dataclasses.replace(config, **change)
-            except ValidationError as error:
-                raise ValueError(f"parameter {name!r}: {error.errors()[0]['msg'].lower()}, got {value!r}") from None
-        return config
+            (values[layer] if layer else values)[parameter] = value
+        try:
+            return type(self)(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name, what = ".".join(map(str, first["loc"])), first["msg"].lower()
+            raise ValueError(f"parameter {name!r}: {what}, got {changes[name]!r}" if name else what) from None
 
 
 C = TypeVar("C", bound=Config)

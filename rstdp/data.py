@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from .encoding import BINS
@@ -30,13 +31,18 @@ class Dataset:
     """Grey images (N, 28, 28) uint8 and labels (N,) int64, for training and for testing.
 
     What is encoded already has spike times (N, C, H, W) in the images' place, and says how many `bins` these have."""
-
     name: str
     train_images: Tensor
     train_labels: Tensor
     test_images: Tensor
     test_labels: Tensor
     bins: int = 0  #: of spike times; 0 for grey images
+
+    def __post_init__(self):
+        for part, labels in ((self.train_images, self.train_labels), (self.test_images, self.test_labels)):
+            if (part.ndim, part.dtype, len(part)) != (4 if self.bins else 3, torch.uint8, len(labels)):
+                raise ValueError(f"{self.name}: grey images are (N, H, W), spike times (N, C, H, W) with their `bins`, "
+                                 f"both uint8; got {tuple(part.shape)} {part.dtype} and {len(labels)} labels")
 
     @property
     def channels(self) -> int:
@@ -104,10 +110,11 @@ def load(name: str = "digits", train: int | None = None, test: int | None = None
         raise ValueError(f"unknown data set {name!r}; known are {', '.join(DATASETS)}, each also with an encoder that "
                          f"reads what it holds, as in NAME/ENCODER: {', '.join(fitting) or 'none is registered'}")
     found = source.load(train or 0, test or 0, *([] if source.holds == "images" else [encode]))
+    found = dataclasses.replace(found, name=name)
     if encode and source.holds == "images":
         found = dataclasses.replace(found, bins=BINS, train_images=encode(found.train_images),
                                     test_images=encode(found.test_images))
-    return dataclasses.replace(found, name=name)
+    return found
 
 
 def at_hand(name: str) -> bool:

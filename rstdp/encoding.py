@@ -54,7 +54,6 @@ def dog_filter(images, threshold: float = 50.0, kernels: Tensor | None = None) -
 
 def in_order(images: Tensor, kernels: Tensor) -> Tensor:
     """Convolve (N, 1, H, W) with kernels (F, K, K), zero padded, as a chain of fused multiply-adds: (N, F, H, W).
-
     A product of float32 numbers is exact in float64, so adding it there and rounding to float32 is one fused step."""
     height, width, size = *images.shape[2:], kernels.shape[-1]
     padded = F.pad(images, (size // 2,) * 4).double()
@@ -67,7 +66,6 @@ def in_order(images: Tensor, kernels: Tensor) -> Tensor:
 
 def local_normalisation(responses: Tensor, radius: int = 8, eps: float = 1e-12) -> Tensor:
     """Divide each response by the mean of its channel in the (2 radius + 1)-wide square around it.
-
     Zero padded, shapes (N, C, H, W) in and out. `radius` 0 returns the input (the paper has no such step)."""
     if radius == 0:
         return responses
@@ -77,10 +75,8 @@ def local_normalisation(responses: Tensor, radius: int = 8, eps: float = 1e-12) 
 
 def intensity_to_latency(values: Tensor, bins: int = BINS, remainder: str = "silent") -> Tensor:
     """Rank the positive values of each image, largest first, into `bins` equally full time bins.
-
     A bin holds floor(positive values / bins) spikes, at least one. What is left over by the division never fires
     (`remainder="silent"`, as in SpykeTorch) or joins the last bin (`"last"`). Equal values keep raster order.
-
     values: (N, C, H, W), not negative. Returns spike times (N, C, H, W) uint8; `bins` means silent."""
     check_latency(bins, remainder)
     flat = values.reshape(len(values), -1)

@@ -47,7 +47,6 @@ class SpikingConv2d(nn.Module):
 
 def conv_times(times: Tensor, weight: Tensor, threshold: float, padding: int = 0, bins: int = BINS) -> Tensor:
     """Spike times (N, C, H, W) of a spiking convolution's input -> (N, F, H', W') uint8 of its output.
-
     weight: (F, C, K, K) float32, not negative; threshold: strictly above fires. Raises ValueError where these do not
     fit together."""
     return step_through(times, weight, threshold, padding, bins)[0]
@@ -89,7 +88,6 @@ def final_potentials(times: Tensor, weight: Tensor, padding: int = 0, bins: int 
 
 def pool_first_spike(times: Tensor, window: int, stride: int, ceil: bool = False) -> Tensor:
     """Earliest-spike pooling: a C cell repeats the first spike of its window, so its time is the window's minimum.
-
     (N, C, H, W) -> (N, C, H', W') uint8. Without `ceil` an incomplete window at the border is dropped."""
     return 255 - F.max_pool2d(255 - times, window, stride, ceil_mode=ceil)
 

@@ -28,7 +28,6 @@ ignore: OnImages = lambda count: None
 def learn_stdp(network: Network, name: str, times: Tensor, rate: plasticity.DoublingRate,
                on_images: OnImages = ignore) -> list[list[Winner]]:
     """Show spike times (N, C, H, W) once, in order, to S1 or S2; `network.weights[name]` learns in place.
-
     Returns the winners of each image."""
     if network.compiled(name):
         return network.fast.learn_stdp(network, name, times, rate, on_images)
@@ -81,7 +80,6 @@ def learn_rstdp(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, 
 def rstdp_epoch(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, float],
                 on_images: OnImages = ignore, learn: Learner | None = None) -> tuple[float, tuple[float, float]]:
     """One pass over all images in batches of N; phi_r = misses / N and phi_p = hits / N count in the next batch.
-
     learn: another way to show a batch. Returns the share of right decisions while learning, and phi after the last."""
     learn, right, size = learn or rstdp_learner(network), 0, network.config.batch
     for part, target in zip(c2.split(size), labels.split(size)):

@@ -58,6 +58,8 @@ class Trainer:
         self.folder, self.cache = (Path(each) if each else None for each in (folder, cache))
         if data.bins not in (0, config.bins):
             raise ValueError(f"{data.name} has spike times in {data.bins} bins, the configuration has {config.bins}")
+        if (highest := int(data.train_labels.max())) >= config.classes:
+            raise ValueError(f"{data.name} has labels up to {highest}, the configuration has {config.classes} classes")
         if not isinstance(config, self.passes.config):
             raise ValueError(f"{type(self.passes).__name__} asks for a {self.passes.config.__name__}, got a "
                              f"{type(config).__name__}")

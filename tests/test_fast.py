@@ -14,6 +14,7 @@ from rstdp.network import Network
 
 BINS = 15
 READABLE = (encoding, layers, competition, learning)
+RULES = st.sampled_from(plasticity.BUILT_IN)
 NO_TWIN = {"RULES", "cache", "normal"}  #: which rules are compiled, where spike times are kept, first weights
 
 
@@ -58,8 +59,8 @@ def networks(draw, **changes):
     """A network of random size, rule and rates, readable and compiled: the same twice."""
     config = SPYKETORCH.replace({
         "s1.maps": 7, "s1.threshold": draw(st.sampled_from([5, 9])), "s1.double_every": 4, "s1.plus": 0.1,
-        "s1.minus": -0.075, "s1.pointwise": draw(st.booleans()), "s1.rule": draw(st.sampled_from(["stdp", "additive"])),
-        "s2.maps": 40, "s3.maps": 20, "s3.rule": draw(st.sampled_from(["stdp", "additive"])),
+        "s1.minus": -0.075, "s1.pointwise": draw(st.booleans()), "s1.rule": draw(RULES),
+        "s2.maps": 40, "s3.maps": 20, "s3.rule": draw(RULES),
         "low": draw(st.sampled_from([0.0, 0.2])), **changes})
     seed = draw(st.integers(0, 1000))
     return Network(config, seed), Network(config, seed, fast=False)
@@ -154,6 +155,11 @@ def test_each_name_takes_what_its_twin_takes_and_gives_what_it_gives(name):
         check(mine, theirs, case)
 
     holds()
+
+
+def test_every_built_in_rule_is_compiled_and_no_other():
+    assert set(fast.RULES) == {plasticity.get_rule(name) for name in plasticity.BUILT_IN}
+    assert len(set(fast.RULES.values())) == len(fast.RULES)
 
 
 def test_a_threshold_of_0_is_crossed_by_the_smallest_weight():

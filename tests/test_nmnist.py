@@ -265,6 +265,9 @@ def test_an_encoder_and_a_data_set_of_ones_own_are_used_by_name(registries, smal
     network = Trainer(small.replace({"s1.threshold": 5, "s2.threshold": 1}), encoded, quiet=True).run()
     assert network.weights["s1"].shape[1] == 2 and len(network.classify(encoded.test_images)) == 10
     assert data.at_hand("few/halves")
+    data.encoder("floats")(lambda images: halves(images).float())
+    with pytest.raises(ValueError, match=r"few/floats: .* both uint8; got \(30, 2, 28, 28\) torch.float32"):
+        load("few/floats")
 
 
 def test_a_network_learns_spike_times_and_says_what_does_not_fit(looked, small, tmp_path):

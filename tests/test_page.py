@@ -14,6 +14,7 @@ from report import REPORT, ROOT, claims
 from report.lab import experiments
 from report.lab.page import Page
 from report.lab.results import Missing
+from report.sections import summary
 
 NOTEBOOK = REPORT / "replication-report.ipynb"
 
@@ -129,8 +130,8 @@ def test_a_claim_is_one_file(tmp_path, monkeypatch):
     def labels():
         for name in [name for name in sys.modules if name.startswith("report.claims.")]:
             monkeypatch.delitem(sys.modules, name)
-        rows = claims.table([]).claim.tolist()
-        assert rows == sorted(rows) and all(claims.parts(claim.section) for claim in claims.every())
+        rows, every = claims.table([]).claim.tolist(), claims.every()
+        assert rows == [claim.label for claim in every] and all(claims.parts(claim.section) for claim in every)
         return rows
 
     every, gone = labels(), []
@@ -141,10 +142,19 @@ def test_a_claim_is_one_file(tmp_path, monkeypatch):
         assert len(lacking) == 1
         gone += lacking
         file.write_text(text)
-    assert sorted(gone) == every
-    text = (folder / "handmade.py").read_text().replace('"4. Handmade problem', '"8. Another problem')
-    (folder / "another.py").write_text(text)
-    assert len(labels()) == len(every) + 1 and labels()[-1].startswith("8. Another problem")
+    assert sorted(gone) == sorted(every)
+    text = (folder / "handmade.py").read_text()
+    for label in ("99. Another problem", "100. The next"):  # in the order of their numbers
+        (folder / f"another{label[:2]}.py").write_text(text.replace('"4. Handmade problem', f'"{label}'))
+    assert len(labels()) == len(every) + 2
+    assert [label.partition(" ")[0] for label in labels()[-2:]] == ["99.", "100."]
+    assert "99 not tested yet, 100 not tested yet" in summary.rest([])
+    (folder / "another10.py").write_text("HELP = 1")
+    with pytest.raises(ImportError, match=r"another10.py defines no CLAIM"):
+        labels()
+    (folder / "another10.py").write_text(text.replace('"4. Handmade problem', '"A problem'))
+    with pytest.raises(ValueError, match="a claim's label is its number and words, .* got 'A problem"):
+        labels()
 
 
 def test_the_notebook_shows_the_section_of_every_claim():

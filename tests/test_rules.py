@@ -1,10 +1,13 @@
 """Hand-computed cases of every rule: encoding, neuron, competition, plasticity."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from spikingjelly.activation_based import functional
 
+import rstdp
 from rstdp import competition, encoding, fast, layers, learning, plasticity
 from rstdp.config import PAPER, SPYKETORCH, Layer
 from rstdp.network import Network
@@ -278,3 +281,8 @@ def test_a_shape_mismatch_is_an_error():
         layers.conv_times(torch.zeros(1, 3, 5, 5), torch.ones(1, 3, 3, 3), 1.0)
     with pytest.raises(ValueError, match="negative"):
         layers.conv_times(torch.zeros(1, 3, 5, 5, dtype=torch.uint8), -torch.ones(1, 3, 3, 3), 1.0)
+
+
+def test_the_model_stays_small():
+    files = list(Path(rstdp.__file__).parent.glob("*.py"))
+    assert len(files) <= 16 and sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files) <= 1500

@@ -171,10 +171,21 @@ def test_an_unwritable_folder_is_named(data, small, tmp_path):
     ({"s1.maps": "many"}, "'s1.maps'.*integer"), ({"s1.maps": 1.5}, "'s1.maps'.*integer"),
     ({"s1.ceil": "maybe"}, "'s1.ceil'.*boolean"), ({"name": "x"}, "unknown parameter"),
     ({"s1.maps": 0}, "'s1.maps'.*greater than or equal to 1, got 0"), ({"s2.threshold": "nan"}, "'s2.threshold'"),
-    ({"remainder": "first"}, "'silent' or 'last', got 'first'"), ({"s1.std": -1}, "'s1.std'"), ({"low": 2}, "'low'")])
+    ({"remainder": "first"}, "'silent' or 'last', got 'first'"), ({"s1.std": -1}, "'s1.std'"), ({"low": 2}, "'low'"),
+    ({"low": 0.9, "high": 0.1}, r"low \(0.9\) must lie under high \(0.1\)"), ({"high": 0.2}, "must lie under")])
 def test_unknown_parameters_are_named(small, changes, message):
     with pytest.raises(ValueError, match=message):
         small.replace(changes)
+
+
+def test_parameters_that_only_fit_together_are_taken_together(small):
+    changed = small.replace({"low": 0.85, "high": 0.9})
+    assert (changed.low, changed.high) == (0.85, 0.9)
+
+
+def test_labels_without_a_class_are_refused(data, small):
+    with pytest.raises(ValueError, match="labels up to 9, the configuration has 5 classes"):
+        Trainer(small.replace({"classes": 5}), data)
 
 
 def test_parameters_are_converted(small):

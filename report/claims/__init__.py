@@ -31,14 +31,25 @@ class Claim:
     parts: tuple[Part, ...]  #: text and figures
     figure: str  #: anchor of the figure that shows it
 
+    def __post_init__(self):
+        if not re.match(r"\d+[a-z]?\. \w", self.label):
+            raise ValueError(f"a claim's label is its number and words, as in '3a. Reward in S2', got {self.label!r}")
+
+    @property
+    def number(self) -> str:
+        return self.label.partition(".")[0]
+
     @property
     def order(self) -> tuple[int, str]:
-        return int(re.match(r"\d+", self.label)[0]), self.label
+        return int(re.sub(r"\D", "", self.number)), self.label
 
 
 def every() -> list[Claim]:
-    """All claims in order."""
+    """All claims in order. Raises ImportError for a file that defines none."""
     modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    for module in modules:
+        if not hasattr(module, "CLAIM"):
+            raise ImportError(f"{module.__file__} defines no CLAIM; what several claims share belongs to report/lab")
     return sorted((module.CLAIM for module in modules), key=lambda claim: claim.order)
 
 

@@ -45,8 +45,9 @@ def speed(folders: Sequence[Path]) -> str:
 
 
 def rest(folders: Sequence[Path]) -> str:
-    named = [f"{row.claim.partition('.')[0]} {row.verdict}" for row in claims.table(folders).itertuples()
-             if row.claim[0] not in "12"]
+    verdicts = claims.table(folders).verdict
+    named = [f"{claim.number} {verdict}" for claim, verdict in zip(claims.every(), verdicts, strict=True)
+             if claim.order[0] > 2]
     return "**Rewards in hidden layers and an event camera.** Claims by number: " + ", ".join(named) + "."
 
 

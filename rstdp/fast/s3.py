@@ -21,7 +21,7 @@ from torch import Tensor
 from ..learning import Learner
 from ..plasticity import reward_rates
 from .conv import CACHE_LINE, aligned, geometry, jit, jit_any_order, maps_last, maximum, reach
-from .stdp import RULES, update
+from .stdp import ADDITIVE, RULES, update
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -275,7 +275,7 @@ def _requantise(old, new, fast, taps, low, step):
 
 
 @jit
-def show(times, labels, classes, weight, fast, error, search, rates, soft):
+def show(times, labels, classes, weight, fast, error, search, rates, rule):
     """Show the images (N, C, H, W); the one winner of each decides, and learns from reward or punishment.
 
     labels: (N,), or None where nothing is to be learned. classes: (F, positions), what each neuron stands for. `fast`
@@ -326,7 +326,7 @@ def show(times, labels, classes, weight, fast, error, search, rates, soft):
             if labels is not None and feature >= 0:
                 plus, minus = rates[0] if classes[feature, position] == labels[start + b] else rates[1]
                 old = weight[feature].copy()
-                update(weight[feature], block[b], divmod(position, out_w), bins - 1, (plus, minus), soft, (low, high),
+                update(weight[feature], block[b], divmod(position, out_w), bins - 1, (plus, minus), rule, (low, high),
                        pad)
                 error[feature] = _requantise(old, weight[feature], fast[..., feature], taps[feature], low, step)
                 _sums_of_all(taps[feature], sizes, everything[:, feature])
@@ -342,12 +342,12 @@ class Readout:
         self.fast, self.error = screening_weights(self.weight, low, high)
 
     def winners(self, c2: Tensor) -> Tensor:
-        return self.show(c2, None, None, ((0.0, 0.0), (0.0, 0.0)), False)
+        return self.show(c2, None, None, ((0.0, 0.0), (0.0, 0.0)), ADDITIVE)
 
     def show(self, c2: Tensor, labels: np.ndarray | None, classes: np.ndarray | None, rates: tuple,
-             soft: bool) -> Tensor:
+             rule: int) -> Tensor:
         return torch.from_numpy(show(c2.contiguous().numpy(), labels, classes, self.weight, self.fast, self.error,
-                                     self.search, rates, soft))
+                                     self.search, rates, rule))
 
     def learned(self, feature: int) -> None:
         step = (self.search.high - self.search.low) / 255
@@ -358,7 +358,7 @@ class Readout:
 
 def rstdp_learner(network: Network, classes: Tensor | None = None) -> Learner:
     """As `learning.rstdp_learner`, for the built-in rules."""
-    layer, soft = network.config.s3, RULES[network.rule("s3")]
+    layer, rule = network.config.s3, RULES[network.rule("s3")]
     readout = cast(Readout, network.readout())
 
     def learn(c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
@@ -367,6 +367,6 @@ def rstdp_learner(network: Network, classes: Tensor | None = None) -> Learner:
             positions = int(np.prod([size + 2 * layer.padding - layer.window + 1 for size in c2.shape[2:]]))
             stands_for = network.decision_map[:, None].expand(-1, positions)
         return readout.show(c2, labels.numpy(), stands_for.contiguous().numpy(), reward_rates(network.config, *phi),
-                            soft)
+                            rule)
 
     return learn

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from ..network import Network
 
 CHUNK = 250  #: images between two calls of `on_images`, that is between two chances to interrupt
-#: built-in rule -> whether it has the factor w(1 - w)
-RULES: dict[plasticity.Rule, bool] = {plasticity.stdp: True, plasticity.additive: False}
+ADDITIVE, STDP = range(2)
+#: built-in rule -> the branch of `changed` that computes it
+RULES: dict[plasticity.Rule, int] = {plasticity.additive: ADDITIVE, plasticity.stdp: STDP}
 
 
 class Search(NamedTuple):
@@ -153,14 +154,14 @@ def in_time(times, row, column, when, pad, shape):
 
 
 @jit
-def changed(weight, early, rates, soft):
-    """What a rule adds to one weight, float32: `plasticity.stdp` with the factor w(1 - w) (`soft`), else `additive`."""
+def changed(weight, early, rates, rule):
+    """What a built-in rule, one of `RULES`, adds to one weight, float32."""
     change = np.float32(rates[0]) if early else np.float32(rates[1])
-    return change * (weight * (np.float32(1) - weight)) if soft else change
+    return change * (weight * (np.float32(1) - weight)) if rule == STDP else change
 
 
 @jit
-def update(weight, times, place, when, rates, soft, bounds, pad):
+def update(weight, times, place, when, rates, rule, bounds, pad):
     """One feature map learns (chapter 04): inputs no later than `when` change by plus, later and silent ones by minus.
 
     weight: (C, KH, KW) float32, changed in place; place: (row, column) of the winner; rates: (plus, minus).
@@ -168,7 +169,7 @@ def update(weight, times, place, when, rates, soft, bounds, pad):
     pre = in_time(times, place[0], place[1], when, pad, weight.shape).reshape(weight.size)
     low, high, flat = np.float32(bounds[0]), np.float32(bounds[1]), weight.reshape(weight.size)
     for i in range(len(flat)):
-        flat[i] = min(max(flat[i] + changed(flat[i], pre[i], rates, soft), low), high)
+        flat[i] = min(max(flat[i] + changed(flat[i], pre[i], rates, rule), low), high)
 
 
 @jit
@@ -181,7 +182,7 @@ def refresh(weight, fast):
 
 
 @jit
-def show(times, weight, fast, search, rates, soft):
+def show(times, weight, fast, search, rates, rule):
     """Show the images (N, C, H, W) one by one; the winners of each learn by STDP. Returns winners (N, k, 4)."""
     out_w = times.shape[3] + 2 * search.pad - weight.shape[3] + 1
     record = np.empty((len(times), search.winners, 4))
@@ -191,7 +192,7 @@ def show(times, weight, fast, search, rates, soft):
             feature = int(record[i, j, 0])
             if feature < 0:
                 break
-            update(weight[feature], times[i], divmod(int(record[i, j, 1]), out_w), record[i, j, 2], rates, soft,
+            update(weight[feature], times[i], divmod(int(record[i, j, 1]), out_w), record[i, j, 2], rates, rule,
                    (0.0, 1.0), search.pad)
             refresh(weight[feature], fast[..., feature])
     return record

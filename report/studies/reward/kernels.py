@@ -21,7 +21,7 @@ class Two(NamedTuple):
     stride: int
     ceil: bool
     factor: float  #: its rates of R-STDP as a multiple of S3's
-    soft: bool  #: whether its rule has the factor w(1 - w)
+    rule: int  #: one of `rstdp.fast.RULES`
 
 
 class Three(NamedTuple):
@@ -30,13 +30,13 @@ class Three(NamedTuple):
     weight: np.ndarray
     fast: np.ndarray
     search: s3.Search
-    soft: bool
+    rule: int
 
 
 @jit
 def learn(three, times, feature, place, when, rates):
     """One map of S3 learns from spike times (C, H, W); place: (row, column) of the winner; rates: (plus, minus)."""
-    update(three.weight[feature], times, place, when, rates, three.soft, (three.search.low, three.search.high),
+    update(three.weight[feature], times, place, when, rates, three.rule, (three.search.low, three.search.high),
            three.search.pad)
     refresh(three.weight[feature], three.fast[..., feature])
 
@@ -99,7 +99,7 @@ def show_both(times, labels, decision_map, two, three, rates):
         for found in winners(times[i], two.fast, search):
             if found[0] >= 0:
                 map2, place = int(found[0]), divmod(int(found[1]), width2)
-                update(two.weight[map2], times[i], place, found[2], (two.factor * plus, two.factor * minus), two.soft,
+                update(two.weight[map2], times[i], place, found[2], (two.factor * plus, two.factor * minus), two.rule,
                        (0.0, 1.0), search.pad)
                 refresh(two.weight[map2], two.fast[..., map2])
     return record

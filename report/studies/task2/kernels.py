@@ -25,7 +25,7 @@ from rstdp.fast.conv import (
     sort_events,
     unsigned,
 )
-from rstdp.fast.stdp import changed, update
+from rstdp.fast.stdp import ADDITIVE, STDP, changed, update
 
 UNIT = 2.0**20  #: a weight of 1; as fine as MOST_INPUTS allow, it moves a weight by 5e-7 at most
 MOST_INPUTS = 2047  #: as many weights of 1 fit into 32 bits
@@ -231,9 +231,9 @@ def _refresh(weight, fast):
 @jit
 def _learn_s3(weight, c2, decided, rates, numbers):
     """The deciding neuron of S3: inputs no later than its spike gain, the others lose; bounds 0 and 1 are soft."""
-    low, high, soft = np.float32(numbers.low), np.float32(numbers.high), numbers.low == 0
+    low, high, rule = np.float32(numbers.low), np.float32(numbers.high), STDP if numbers.low == 0 else ADDITIVE
     for f in range(len(c2)):
-        weight[f] = min(max(weight[f] + changed(weight[f], c2[f] <= decided, rates, soft), low), high)
+        weight[f] = min(max(weight[f] + changed(weight[f], c2[f] <= decided, rates, rule), low), high)
 
 
 @jit
