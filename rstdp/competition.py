@@ -64,7 +64,6 @@ def find_winners(image: Tensor, weight: Tensor, layer: Layer, bins: int) -> list
 
 class Readout:
     """S3's winner: the neuron with the highest potential at the end, of equals the first.
-
     weight: (F, C, K, K), between `low` and `high` (which the twin needs); say `learned(map)` after changing a map's."""
 
     def __init__(self, weight: Tensor, padding: int, bins: int, low: float, high: float):

@@ -99,7 +99,6 @@ def encoder(name: str, reads: str = "images") -> Callable:
 
 def load(name: str = "digits", train: int | None = None, test: int | None = None) -> Dataset:
     """A data set by name, with or without an encoder: "digits", "mnist", "nmnist", "digits/mine".
-
     train, test: only the first so many images. Raises DataError for a missing or damaged file and ValueError for an
     unknown name."""
     kind, _, encoding = name.partition("/")

@@ -105,7 +105,6 @@ def _change(weights: Tensor, feature: Tensor, pre: Tensor, rates: Tensor, who: T
 def show(problem: Problem, seen: Tensor, targets: Tensor, s1: Tensor, s2: Tensor, rates: Tensor,
          plain: Tensor | None = None) -> Tensor:
     """One image a run, as tiles (R, positions, 3, 3) with targets (R,); both layers learn. Returns misses, hits (2, R).
-
     rates: (2, 2, R), plus and minus of reward and of punishment. plain: plus and minus (2, R) of S1's STDP, if it
     learns by that, from every image; else from the same signal as S2."""
     decision, fires, potential = decide(problem, seen, s1, s2)

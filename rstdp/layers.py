@@ -1,6 +1,6 @@
 """Spiking convolution and pooling, stepping through time with SpikingJelly. Book chapter: 03.
 
-Spike times (N, C, H, W) uint8 in and out, `bins` for silent. Compiled twins: `fast.conv_times`, `final_potentials`.
+Spike times (N, C, H, W) uint8 in and out, `bins` for silent. Compiled twins: in `fast`.
 
 Exactness. Potentials are sums of float64 weights on a grid of 2**-40 (`on_grid`), so no sum is rounded, its order does
 not matter, and a tie is a true tie. Only where a potential comes within `BAND` of the threshold does rounding decide
@@ -10,9 +10,11 @@ whether the oracle fires; there its float32 sum is repeated in its order (`float
 import numpy as np
 import torch
 import torch.nn.functional as F
-from spikingjelly.activation_based import functional, layer
+from spikingjelly.activation_based import functional
+from spikingjelly.activation_based.layer import Conv2d
 from torch import Tensor, nn
 
+from .config import Layer
 from .encoding import BINS, first_spike, spike_wave
 from .neuron import SingleSpikeIF
 
@@ -27,14 +29,13 @@ def on_grid(weight: Tensor) -> Tensor:
 
 class SpikingConv2d(nn.Module):
     """Convolution without bias, then `SingleSpikeIF`, stepping through time.
-
     Input and output: spikes (T, N, C, H, W); weight: (F, C, K, K) float32, summed as float64. After a call, `neuron.v`
     holds the final potentials (N, F, H', W') and `potentials` those of every step."""
 
     def __init__(self, weight: Tensor, threshold: float, padding: int = 0):
         super().__init__()
         maps, channels, window, _ = weight.shape
-        self.conv = layer.Conv2d(channels, maps, window, padding=padding, bias=False, step_mode="m")
+        self.conv = Conv2d(channels, maps, window, padding=padding, bias=False, step_mode="m")
         self.conv.weight = nn.Parameter(on_grid(weight), requires_grad=False)
         self.neuron = SingleSpikeIF(threshold, step_mode="s")
 
@@ -90,6 +91,12 @@ def pool_first_spike(times: Tensor, window: int, stride: int, ceil: bool = False
     """Earliest-spike pooling: a C cell repeats the first spike of its window, so its time is the window's minimum.
     (N, C, H, W) -> (N, C, H', W') uint8. Without `ceil` an incomplete window at the border is dropped."""
     return 255 - F.max_pool2d(255 - times, window, stride, ceil_mode=ceil)
+
+
+def pooled_times(times: Tensor, weight: Tensor, layer: Layer, bins: int = BINS) -> Tensor:
+    """Spike times (N, C, H, W) of an S layer's input -> (N, F, H', W') uint8 of the pooling behind it."""
+    fired = conv_times(times, weight, layer.threshold, layer.padding, bins)
+    return pool_first_spike(fired, layer.pool, layer.stride, layer.ceil)
 
 
 def pool_max_potential(potentials: Tensor) -> Tensor:

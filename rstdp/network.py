@@ -20,7 +20,6 @@ from .files import CheckpointError, check_digest, read_npz, write_npz
 
 class Network:
     """The model of one configuration: float32 `weights` s1 (30, 6, 5, 5), s2 (250, 30, 3, 3), s3 (200, 250, 5, 5).
-
     seed: of the initial weights; channels: of the input. fast: take the compiled twins of the readable functions, with
     the same result; device: where the readable ones step through time. Raises ValueError for an unknown rule."""
 
@@ -78,8 +77,8 @@ class Network:
 
     def pooled(self, name: str, times: Tensor, batch: int = 500) -> Tensor:
         """Spike times of C1 (`name` "s1") or C2 ("s2"), given those of the S layer's input; in batches."""
-        layer = self.layer(name)
-        return torch.cat([layers.pool_first_spike(self.spike_times(name, part), layer.pool, layer.stride, layer.ceil)
+        pool, layer = (self.fast or layers).pooled_times, self.layer(name)
+        return torch.cat([pool(part.to(self.device), self.weights[name], layer, self.config.bins).cpu()
                           for part in times.split(batch)])
 
     def features(self, images) -> Tensor:

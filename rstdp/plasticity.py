@@ -89,7 +89,6 @@ def learn(rule: Rule, weight: Tensor, pre: Tensor, post: int, rates: tuple[float
 @dataclass
 class DoublingRate:
     """Learning rates of S1 and S2: a+ and a- double every `double_every` images until a+ reaches its limit.
-
     SpykeTorch doubles before it shows the 500th, 1000th, ... image and cuts a+ off at the limit, with a- = -0.75 a+;
     the paper doubles while a+ is under the limit, so the last doubling may pass it (`overshoot`)."""
     plus: float
@@ -118,7 +117,6 @@ class DoublingRate:
 
 def reward_rates(rates: Any, phi_r: float, phi_p: float) -> tuple[tuple[float, float], tuple[float, float]]:
     """(plus, minus) for a rewarded and for a punished winner; rates: a configuration, or what else names the four.
-
     phi_r = misses / N and phi_p = hits / N of the last batch: rare outcomes weigh more, which keeps the network from
     unlearning what it already does right."""
     return ((rates.reward_plus * phi_r, rates.reward_minus * phi_r),

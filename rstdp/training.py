@@ -43,7 +43,6 @@ class Progress:
 
 class Trainer:
     """Trains one network on one data set and writes as it goes, so that an interrupted run resumes to the same result.
-
     folder: gets checkpoint.npz (after every pass over the data), accuracy.csv (the configuration's name is its first
     column) and weights.npz. validation: how many of the last training images are held out. passes: other rules for a
     pass over the data. cache: folder for spike times (for MNIST 0.3 GB that all seeds share, and 0.7 GB a seed).

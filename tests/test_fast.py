@@ -44,6 +44,15 @@ def layer_cases(draw):
 
 
 @st.composite
+def pooled_cases(draw):
+    """The same with a pooling layer behind, whose window fits."""
+    times, weight, threshold, padding = draw(cases())
+    smallest = min(times.shape[2:]) + 2 * padding - weight.shape[2] + 1
+    return times, weight, Layer(1, 1, padding, threshold, 1, 0, draw(st.integers(1, min(3, smallest))),
+                                draw(st.integers(1, 4)), draw(st.booleans()))
+
+
+@st.composite
 def images(draw):
     """Few grey levels make many equal responses: exact ties and near ties at the edges of the bins."""
     rng, levels = np.random.default_rng(draw(st.integers(0, 2**32 - 1))), draw(st.sampled_from([2, 3, 9, 256]))
@@ -128,6 +137,7 @@ S1_TIMES = st.integers(0, 2**32 - 1).map(lambda seed: (torch.from_numpy(
 CHECKS = {
     "encode": (check_functions, images()), "conv_times": (check_functions, cases()),
     "final_potentials": (check_functions, cases().map(lambda case: (*case[:2], case[3]))),
+    "pooled_times": (check_functions, pooled_cases()),
     "find_winners": (check_find_winners, layer_cases()), "Readout": (check_readout, st.tuples(networks(), s3_cases())),
     "learn_stdp": (check_learn_stdp, st.tuples(networks(), S1_TIMES)),
     "rstdp_learner": (check_rstdp_learner, st.tuples(networks(), s3_cases())),
@@ -176,8 +186,26 @@ def test_spike_times_of_converged_weights(seed, threshold, tiny):
     times = torch.from_numpy(rng.integers(0, BINS + 1, (2, 3, 9, 9)).astype(np.uint8))
     large = 1 - rng.integers(0, 4, (20, 3, 5, 5)) * 2.0**-24
     weight = np.where(rng.random(large.shape) < 0.4, large, tiny * rng.random(large.shape))
-    weight[:3, 0, 0, 0] = rng.random(3)  # maps with a weight in between
+    weight[:6, 0, :2, 0] = rng.random((6, 2)) * np.logspace(0, -9, 6)[:, None]  # maps with weights in between
     weight = torch.from_numpy(weight.astype(np.float32))
+    assert torch.equal(fast.conv_times(times, weight, float(threshold), 2),
+                       layers.conv_times(times, weight, float(threshold), 2))
+
+
+def test_a_pooling_window_that_does_not_fit_is_refused():
+    layer = SPYKETORCH.replace({"s1.pool": 9}).s1
+    with pytest.raises(ValueError, match="pooling window of 9 is larger than the maps, 8 x 8"):
+        fast.pooled_times(torch.zeros(1, 6, 8, 8, dtype=torch.uint8), torch.ones(2, 6, 5, 5), layer)
+
+
+@pytest.mark.parametrize("threshold", [1, 255, 256, 257, 299, 299.5, 300])
+def test_counts_that_do_not_fit_into_a_byte(threshold):
+    rng = np.random.default_rng(int(threshold))
+    times = torch.from_numpy(rng.integers(0, BINS + 1, (3, 12, 7, 7)).astype(np.uint8))
+    times[0] = 3  # all at once
+    weight = torch.ones(4, 12, 5, 5)
+    weight[1].view(-1)[255:], weight[2].view(-1)[254:] = 0, 1e-9
+    weight[3] = torch.from_numpy(rng.random((12, 5, 5)) < 0.9)
     assert torch.equal(fast.conv_times(times, weight, float(threshold), 2),
                        layers.conv_times(times, weight, float(threshold), 2))
 

@@ -94,12 +94,6 @@ def test_the_first_spike_decides_not_the_highest_potential():
 # --- reward in S2 ---
 
 
-@pytest.mark.parametrize("window, stride, ceil", [(3, 3, False), (3, 3, True), (2, 2, False)])
-def test_pooling_is_that_of_the_layers(c1, window, stride, ceil):
-    mine = [kernels.pool_first_spike(image, window, stride, ceil, BINS) for image in c1.numpy()]
-    assert np.array_equal(np.stack(mine), layers.pool_first_spike(c1, window, stride, ceil).numpy())
-
-
 def test_both_layers_learn_as_the_readable_rules_say(c1, labels):
     config = REWARDED.replace({"s2_reward": 10})
     network, twin, phi = Network(config, 2), Network(config, 2), (0.7, 0.3)

@@ -1,4 +1,5 @@
-"""Convolution directly on spike times, compiled with numba. Twins: `layers.conv_times`, `layers.final_potentials`.
+"""Convolution directly on spike times, compiled with numba: what `forward`, `stdp` and `s3` share. Twin:
+`layers.final_potentials`.
 
 Why the steps through time may be skipped is derived in the book ("One number per neuron"): a unit that spikes at time
 t adds its weights to the potentials around it from t on, so events sorted by time replace one dense convolution per
@@ -18,7 +19,7 @@ from numba import njit
 from torch import Tensor
 
 from ..encoding import BINS
-from ..layers import BAND, GRID, check_input
+from ..layers import GRID, check_input
 
 LANES = 32  # feature maps are padded to a multiple of this many
 CACHE_LINE = 64
@@ -142,83 +143,6 @@ def float32_potential(flat, taps, count, feature):
 
 
 @jit
-def _never_rounded_up(weight, threshold):
-    """Which maps (F',) cannot fire by rounding: where the exact sum is not above the threshold, float32's is not.
-
-    True where all weights are either in [1 - 2**-10, 1] or at most 2**-26 / K, with K weights a map, as after long
-    learning, and the threshold is whole, not 0. Rounding is monotone, so their float32 sum is not above that of 1 and
-    2**-26 / K in their place; there the small ones vanish beside 1 and the rest is whole. Within `BAND` of the
-    threshold that whole number is the threshold itself.
-    """
-    maps, tiny = weight.shape[3], 2.0**-26 * weight.shape[3] / weight.size
-    sure = np.full(maps, threshold == np.rint(threshold) and 1 <= threshold <= 256)
-    by_map = weight.reshape((weight.size // maps, maps))
-    for i in range(len(by_map)):
-        for f in range(maps):
-            value = by_map[i, f]
-            sure[f] = sure[f] and (value <= tiny or 1 - 2.0**-10 <= value <= 1)
-    return sure
-
-
-@jit
-def _fire(potential, fired, first, maps, above, t, silent):
-    """The neurons of one position that are above the threshold and have not fired before, fire at t."""
-    for f in range(maps):
-        fired[first + f] = min(fired[first + f], t if potential[first + f] > above else silent)
-
-
-@jit
-def spike_times(times, weight, threshold, pad, bins, maps):
-    """Spike times (N, C, H, W) uint8 -> spike times (N, maps, H', W') uint8 of integrate-and-fire neurons.
-
-    A neuron fires at the first step at which its potential is strictly above `threshold` (finite).
-    """
-    n = len(times)
-    sizes = geometry(times, weight, pad)
-    positions, padded = sizes.out_h * sizes.out_w, sizes.maps
-    out = np.empty((n, maps, positions), dtype=np.uint8)
-    potential = aligned(np.empty(positions * padded + 8), CACHE_LINE)
-    fired = np.empty(positions * padded, dtype=np.uint8)
-    touched, taps = np.zeros(positions, dtype=np.bool_), np.empty(weight.size // padded + 1, dtype=np.int64)
-    events, starts = np.empty(times[0].size, np.int64), np.empty(bins + 1, np.int64)
-    flat, above, silent = weight.reshape(weight.size), threshold + BAND, np.uint8(bins)
-    unsure = np.flatnonzero(~_never_rounded_up(weight, threshold))
-    for i in range(n):
-        sort_events(times[i], bins, events, starts)
-        potential[:] = 0
-        fired[:] = bins
-        for t in range(bins):
-            for e in range(starts[t], starts[t + 1]):
-                add_event(events[e], sizes, flat, potential, touched)
-            for p in range(positions):
-                if touched[p]:
-                    touched[p] = False
-                    _fire(potential, fired, unsigned(p * padded), unsigned(padded), above, np.uint8(t), silent)
-                    if len(unsure) == 0:
-                        continue
-                    now, when = potential[p * padded:(p + 1) * padded], fired[p * padded:(p + 1) * padded]
-                    if _undecided(now, when, unsure, threshold, bins):
-                        count = taps_in_time(times[i], weight, p // sizes.out_w, p % sizes.out_w, pad, t, taps)
-                        for f in unsure:
-                            if abs(now[f] - threshold) <= BAND and when[f] == bins:
-                                if float32_potential(flat, taps, count, f) > np.float32(threshold):
-                                    when[f] = t
-        for p in range(positions):
-            for f in range(maps):
-                out[i, f, p] = fired[p * padded + f]
-    return out.reshape((n, maps, sizes.out_h, sizes.out_w))
-
-
-@jit_any_order
-def _undecided(now, when, unsure, threshold, bins):
-    """Whether one of the maps `unsure` is silent at a position and so near the threshold that rounding decides."""
-    count = 0
-    for f in unsure:
-        count += (abs(now[f] - threshold) <= BAND) & (when[f] == bins)
-    return count > 0
-
-
-@jit
 def last_potentials(times, weight, pad, bins, maps):
     """Potentials (N, maps, H', W') float64 after the last step, as read out behind an infinite threshold."""
     n = len(times)
@@ -242,16 +166,6 @@ def maximum(values):
     for value in values:
         top = max(top, value)
     return top
-
-
-def conv_times(times: Tensor, weight: Tensor, threshold: float, padding: int = 0, bins: int = BINS) -> Tensor:
-    """As `layers.conv_times`."""
-    check_input(times, weight)
-    if np.isinf(threshold):
-        height, width = (size + 2 * padding - weight.shape[-1] + 1 for size in times.shape[2:])
-        return torch.full((len(times), len(weight), height, width), bins, dtype=torch.uint8)
-    return torch.from_numpy(spike_times(times.contiguous().numpy(), maps_last(weight.numpy()), float(threshold),
-                                        padding, bins, len(weight)))
 
 
 def final_potentials(times: Tensor, weight: Tensor, padding: int = 0, bins: int = BINS) -> Tensor:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rstdp.fast import s3
-from rstdp.fast.conv import jit, last_potentials, spike_times
+from rstdp.fast.conv import jit, last_potentials
+from rstdp.fast.forward import Pooling, by_summing
 from rstdp.fast.stdp import Search, refresh, update, winners
 
 
@@ -17,9 +18,7 @@ class Two(NamedTuple):
     weight: np.ndarray
     fast: np.ndarray
     search: Search
-    pool: int
-    stride: int
-    ceil: bool
+    pooling: Pooling
     factor: float  #: its rates of R-STDP as a multiple of S3's
     rule: int  #: one of `rstdp.fast.RULES`
 
@@ -62,22 +61,6 @@ def show_first_spike(times, labels, decision_map, search, three, rates):
 
 
 @jit
-def pool_first_spike(times, window, stride, ceil, bins):
-    """Spike times (C, H, W) -> those of their pooling windows (C, H', W'), as `layers.pool_first_spike`."""
-    channels, height, width = times.shape
-    spare = stride - 1 if ceil else 0
-    out_h, out_w = (height - window + spare) // stride + 1, (width - window + spare) // stride + 1
-    out = np.full((channels, out_h, out_w), bins, dtype=np.uint8)
-    for c in range(channels):
-        for y in range(out_h):
-            for x in range(out_w):
-                for row in range(y * stride, min(height, y * stride + window)):
-                    for column in range(x * stride, min(width, x * stride + window)):
-                        out[c, y, x] = min(out[c, y, x], times[c, row, column])
-    return out
-
-
-@jit
 def show_both(times, labels, decision_map, two, three, rates):
     """Show C1's spike times (N, C, H, W) image by image: S3 decides by its highest potential, and both layers learn.
 
@@ -86,8 +69,7 @@ def show_both(times, labels, decision_map, two, three, rates):
     search, record = two.search, np.full((len(times), 2), -1, dtype=np.int64)
     pad, bins, width2 = three.search.pad, search.bins, times.shape[3] + 2 * search.pad - two.weight.shape[3] + 1
     for i in range(len(times)):
-        fired = spike_times(times[i:i + 1], two.fast, search.threshold, search.pad, bins, len(two.weight))[0]
-        c2 = pool_first_spike(fired, two.pool, two.stride, two.ceil, bins)
+        c2 = by_summing(times[i:i + 1], two.fast, search.threshold, search.pad, bins, len(two.weight), two.pooling)[0]
         potential = last_potentials(c2.reshape((1,) + c2.shape), three.fast, pad, bins, len(three.weight))[0]
         best = np.argmax(potential)
         feature, position = divmod(best, potential[0].size)

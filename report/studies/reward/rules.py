@@ -19,6 +19,7 @@ from rstdp.competition import SILENT
 from rstdp.config import Config
 from rstdp.fast import RULES, s3
 from rstdp.fast.conv import maps_last
+from rstdp.fast.forward import Pooling
 from rstdp.fast.stdp import Search
 from rstdp.learning import Learner, Passes
 from rstdp.network import Network
@@ -51,7 +52,7 @@ def both_learner(network: Network) -> Learner:
     if math.isfinite(network.config.s3.threshold):
         raise ValueError("with reward in S2 the highest potential of S3 decides: s3.threshold must be infinite")
     weight, three = network.weights["s2"].numpy(), last_layer(network)
-    below = Two(weight, maps_last(weight), Search.of(two, network.config.bins), two.pool, two.stride, two.ceil,
+    below = Two(weight, maps_last(weight), Search.of(two, network.config.bins), Pooling.of(two),
                 network.config.s2_reward, RULES[network.rule("s2")])
 
     def learn(c1: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:

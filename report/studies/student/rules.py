@@ -18,7 +18,7 @@ from torch import Tensor
 from rstdp import learning
 from rstdp.competition import SILENT
 from rstdp.config import Config, Count
-from rstdp.fast import RULES, conv, s3, stdp
+from rstdp.fast import RULES, conv, forward, s3, stdp
 from rstdp.fast.conv import jit
 from rstdp.fast.stdp import Search
 from rstdp.learning import Learner, OnImages, Passes
@@ -78,7 +78,7 @@ def _show(times, weight, fast, search, free, rates, soft):
     for i in range(len(times)):
         if free:
             one = times[i:i + 1]
-            fired = conv.spike_times(one, fast, search.threshold, search.pad, search.bins, maps)[0]
+            fired = forward.by_summing(one, fast, search.threshold, search.pad, search.bins, maps, forward.NONE)[0]
             potential = conv.last_potentials(one, fast, search.pad, search.bins, maps)[0]
             shape = (maps, fired.shape[1] * fired.shape[2])
             rows = _free_winners(fired.reshape(shape), potential.reshape(shape), search, width)
