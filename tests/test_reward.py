@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from report.studies.reward import kernels, rules
+from report.studies.reward import rules
 from report.studies.reward.rules import FirstSpikePasses, S2RewardConfig, S2RewardPasses, S3StdpConfig, S3StdpPasses
 from rstdp import competition, fast, layers, learning, plasticity
 from rstdp.config import SPYKETORCH
