@@ -75,7 +75,7 @@ colab-check:
 	$(PYTHON) tests/colab_check.py $(ARGS)
 
 benchmark: $(VENV)/.ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m report run benchmark --dataset $(DATASET)
+	OMP_NUM_THREADS=1 $(BIN)/python -m report run benchmark --dataset $(DATASET) --out report/output/benchmark
 
 clean:
 	rm -rf $(VENV) _build report/output report/replication-report.html .pytest_cache .hypothesis .ruff_cache .mypy_cache

@@ -8,14 +8,17 @@ from pathlib import Path
 
 from rstdp.data import DataError
 
-from .lab import experiments, registry, runner
+from . import RESULTS
+from .lab import experiments, registry, results, runner
 
 EXAMPLES = """examples:
-  python -m report list                            what can be run, one line each
+  python -m report list                            what can be run and how its result stands, one line each
   python -m report run mnist --jobs 2              an experiment: all its variants and seeds
   python -m report run mnist --seeds 0             one seed of it; the others stay as they are recorded
   python -m report run task2 --seeds 0             a study
-  python -m report run verify --set images=200     with another setting; an unknown name lists all
+  python -m report run ./my.toml                   an experiment of one's own; results in ./results/my
+  python -m report run verify --set images=200 --out mine
+                                                   with another setting; an unknown name lists all
   python -m report build --preset quick            run the chapters and write the report
 
 An interrupted command goes on where it stopped when it is given again."""
@@ -27,19 +30,25 @@ def parser() -> argparse.ArgumentParser:
         "Run what the replication report is made of, and write it."),
         formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
-    commands.add_parser("list", help="name all experiments and studies, one line each")
+    commands.add_parser("list", help="name all experiments and studies, one line each, and how their results stand",
+                        description=(
+        "The second column says how the result in report/results stands: recorded (whole, and what this code gives), "
+        "incomplete (runs are missing), stale (by what, is said), damaged, or - where there is none. Data sets are not "
+        "looked at: the report does that."))
 
     run = commands.add_parser("run", help="run an experiment or a study by its name", description=(
         "Experiments are files in report/experiments, variants times seeds; studies are modules in report/studies. "
-        "Results go to report/results/NAME; what is recorded there is not made again."))
+        "Results go to report/results/NAME; what is recorded there is not made again. Results of a .toml file of one's "
+        "own, elsewhere, go to results/NAME in the current folder, its checkpoints to work/NAME."))
     run.add_argument("name", help="a name that 'list' prints, or a .toml file of an experiment")
     run.add_argument("--out", "--results", type=Path, metavar="FOLDER", help="for the results (default: "
-                     "report/results/NAME)")
+                     "report/results/NAME); a study with another --set or --dataset needs one of its own")
     run.add_argument("--root", type=Path, metavar="FOLDER", help="holds results/ and work/ instead of report/")
     run.add_argument("--jobs", type=int, default=-1, help="runs at a time, -1 for one a core (default: -1)")
     run.add_argument("--seeds", type=int, nargs="+", metavar="N", help="of first weights (default: all that are named "
                      "in the experiment, or the study's own)")
-    run.add_argument("--again", action="store_true", help="repeat what is recorded already")
+    run.add_argument("--again", action="store_true", help="repeat what is recorded already, from the start: "
+                     "checkpoints of these runs are removed")
     study = run.add_argument_group("studies only")
     study.add_argument("--dataset", metavar="NAME", help="instead of the study's own")
     study.add_argument("--set", action="append", metavar="NAME=VALUE", dest="changes",
@@ -65,19 +74,26 @@ def parser() -> argparse.ArgumentParser:
 
 
 def show_list(options: argparse.Namespace) -> int:
-    """Print what `run` takes."""
+    """Print what `run` takes, and how the results stand."""
+    def show(name: str, about: str) -> None:
+        word, reasons = results.status(name, [RESULTS])
+        why = f" [{word}: {'; '.join(reasons)}]" if reasons else ""
+        print(f"  {name:18s} {word:10s} {about}{why}", flush=True)
+
     print("Experiments (report/experiments):")
     for name in experiments.names():
         one = experiments.load(name)
-        print(f"  {name:18s} {len(one.runs()):3d} runs, {one.dataset}: {one.description.partition(':')[0]}")
+        show(name, f"{len(one.runs()):3d} runs, {one.dataset}: {one.description.partition(':')[0]}")
     print("Studies (report/studies):")
     for name, result in registry.all_results().items():
-        print(f"  {name:18s} {result.about}")
+        show(name, result.about)
     return 0
 
 
 def build(options: argparse.Namespace) -> int:
     from . import build as driver  # here, because it needs what only the report needs: papermill, nbconvert
+
+    runner.check_jobs(options.jobs)
 
     return driver.main(options.preset, options.changes, options.jobs)
 
@@ -93,7 +109,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on where it stopped", file=sys.stderr)
+        anew = " without --again" if getattr(options, "again", False) else ""
+        print(f"\ninterrupted; the same command{anew} goes on where it stopped", file=sys.stderr)
         return 130
 
 

@@ -10,6 +10,8 @@ finished runs and finished chapters are kept until code, data or parameters chan
 
 from __future__ import annotations
 
+import ast
+import functools
 import hashlib
 import json
 import os
@@ -17,8 +19,8 @@ import re
 import subprocess
 import sys
 import time
-import tomllib
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
@@ -27,12 +29,13 @@ from nbconvert import HTMLExporter
 from tqdm import tqdm
 
 from rstdp import data
+from rstdp.config import get_config
 
 from . import REPORT, RESULTS, ROOT
-from .lab import experiments, provenance, registry
+from .lab import experiments, provenance, registry, schema
 
 BOOK = ROOT / "book"
-KEYS = {"description", "experiments", "chapters", "rerun_chapters"}
+NAMES = {"dataset": schema.known_data_set, "configuration": get_config}  #: parameters that name something
 HEAD = """<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 html { font-size: 16px; }
@@ -58,35 +61,51 @@ def load_preset(name: str, changes: list[str]) -> dict:
     """Read report/presets/<name>.toml and apply NAME=VALUE changes of chapter parameters. Raises PresetError."""
     path = REPORT / "presets" / f"{name}.toml"
     known = sorted(file.stem for file in path.parent.glob("*.toml"))
-    if not path.exists():
+    if name not in known:
         raise PresetError(f"unknown preset {name!r}; known are {', '.join(known)}")
-    preset = tomllib.loads(path.read_text())
-    for key in preset.keys() - KEYS:
-        raise PresetError(f"{path.name}: unknown key {key!r}; known are {', '.join(sorted(KEYS))}")
-    parameters = preset.setdefault("chapters", {})
-    for change in changes:
-        key, equals, value = change.partition("=")
-        if not equals:
-            raise PresetError(f"--set takes NAME=VALUE, got {change!r}")
-        try:
-            parameters[key] = json.loads(value)
-        except json.JSONDecodeError:
-            parameters[key] = value
-    accepted = {key for chapter in chapters() for key in parameters_of(chapter)}
-    for key in parameters.keys() - accepted:
-        raise PresetError(f"unknown parameter {key!r}: no chapter has it; known are {', '.join(sorted(accepted))}")
-    for experiment in preset["experiments"]:
-        experiments.load(experiment)
+    try:
+        preset = schema.read(path, schema.PresetFile)[0].model_dump()
+        check_parameters(path.name, preset["chapters"])
+        for change in changes:
+            key, equals, value = change.partition("=")
+            if not equals:
+                raise ValueError(f"--set takes NAME=VALUE, got {change!r}")
+            try:
+                preset["chapters"][key] = json.loads(value)
+            except ValueError:
+                preset["chapters"][key] = value
+            check_parameters("--set", {key: preset["chapters"][key]})
+        for experiment in preset["experiments"]:
+            experiments.load(experiment)
+    except ValueError as error:
+        raise PresetError(str(error)) from None
     return preset
+
+
+def check_parameters(where: str, parameters: dict) -> None:
+    """Raise ValueError for parameters that no chapter has, and for values that these do not take."""
+    accepted = {key for chapter in chapters() for key in parameters_of(chapter)}
+    for key, value in parameters.items():
+        if key not in accepted:
+            raise ValueError(f"unknown parameter {key!r}: no chapter has it; known are {', '.join(sorted(accepted))}")
+        for chapter in chapters():
+            if key in parameters_of(chapter):
+                schema.same_kind(f"{where}: {key!r} of chapter {chapter.stem}", value, parameters_of(chapter)[key])
+        if not isinstance(value, str) and not value >= 0:
+            raise ValueError(f"{where}: {key!r} takes numbers from 0 on, got {value}")
+        if key in NAMES:
+            NAMES[key](value)
 
 
 def chapters() -> list[Path]:
     return sorted(BOOK.glob("[0-9]*.ipynb"))
 
 
-def parameters_of(chapter: Path) -> set[str]:
-    """The names in a notebook's parameters cell."""
-    return set(papermill.inspect_notebook(str(chapter)))
+@functools.cache
+def parameters_of(chapter: Path) -> dict[str, Any]:
+    """What a notebook's parameters cell sets, {name: default}."""
+    found = papermill.inspect_notebook(str(chapter))
+    return {name: ast.literal_eval(parameter["default"]) for name, parameter in found.items()}
 
 
 def run_notebook(source: Path, target: Path, parameters: dict) -> float:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import functools
 import json
-import tomllib
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,15 +21,15 @@ import torch
 from joblib import Parallel, delayed
 
 from rstdp import data
-from rstdp.config import Config, get_config
+from rstdp.config import LAYERS, Config, get_config
 from rstdp.fast import batched
 from rstdp.learning import Passes
+from rstdp.plasticity import BUILT_IN, get_rule
 from rstdp.training import Trainer, write_csv
 
 from .. import REPORT
-from . import provenance, registry
+from . import provenance, registry, schema
 
-KEYS = {"description", "dataset", "train", "test", "validation", "seeds", "weights", "defaults", "variants"}
 EVENTS = "nmnist"  #: how the names of those data sets begin that depend on the fingerprint "events"
 
 
@@ -54,7 +55,7 @@ class Experiment:
 
     def needs(self, variant: str) -> tuple[str, ...]:
         """The fingerprints that a run of this variant depends on."""
-        return _needs(self.dataset, self.passes.get(variant, ""))
+        return _needs(self.dataset, self.variants[variant], self.passes.get(variant, ""))
 
     def narrowed(self, variants: Iterable[str] = (), seeds: Iterable[int] = ()) -> Experiment:
         """The same, of which `run` makes these variants and seeds only, () for all. Raises ValueError for others."""
@@ -75,41 +76,50 @@ def names() -> list[str]:
 
 def recorded_names() -> list[str]:
     """The experiments whose results are recorded: all that no preset trains by itself."""
-    presets = (tomllib.loads(path.read_text()) for path in (REPORT / "presets").glob("*.toml"))
-    return sorted(set(names()) - {name for preset in presets for name in preset["experiments"]})
+    presets = (schema.read(path, schema.PresetFile)[0] for path in (REPORT / "presets").glob("*.toml"))
+    return sorted(set(names()) - {name for preset in presets for name in preset.experiments})
 
 
 def load(name: str) -> Experiment:
     """Read report/experiments/<name>.toml, or a path that ends in .toml.
 
-    Raises ValueError that names an unknown experiment, key, configuration or parameter.
+    Raises ValueError that names what is unknown, of another type, out of range, or does not go together.
     """
     path = Path(name) if name.endswith(".toml") else REPORT / "experiments" / f"{name}.toml"
     if not path.exists():
         raise ValueError(f"unknown experiment {name!r}; known are {', '.join(names())}")
-    try:
-        raw = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} is not valid TOML: {error}") from error
-    for key in raw.keys() - KEYS:
-        raise ValueError(f"{path}: unknown key {key!r}; known are {', '.join(sorted(KEYS))}")
+    read, raw = schema.read(path, schema.ExperimentFile)
+    if not read.variants:
+        raise ValueError(f"{path} has no [variants.<name>]: there is nothing to train")
     defaults = raw.pop("defaults", {})
-    raw["variants"] = {name: {**defaults, **changes} for name, changes in raw.get("variants", {}).items()}
+    raw["variants"] = {name: {**defaults, **changes} for name, changes in raw["variants"].items()}
     variants, passes = {}, {}
     for variant, changes in raw["variants"].items():
         try:
             config, rules = configure(changes)
+            _check(config, rules, changes)
         except ValueError as error:
             raise ValueError(f"{path}, variant {variant!r}: {error}") from error
         variants[variant] = dataclasses.replace(config, name=variant)
         if rules:
             passes[variant] = rules
-    if not variants:
-        raise ValueError(f"{path} has no [variants.<name>]: there is nothing to train")
-    train, test, validation = (raw.get(key, 0) for key in ("train", "test", "validation"))
-    return Experiment(path.stem, raw.get("description", ""), raw.get("dataset", "digits"), variants,
-                      tuple(raw.get("seeds", [0])), train, test, validation, bool(raw.get("weights", True)), raw,
-                      passes)
+    return Experiment(path.stem, read.description, read.dataset, variants, tuple(read.seeds), read.train, read.test,
+                      read.validation, read.weights, raw, passes)
+
+
+def _check(config: Config, rules: str, changes: dict) -> None:
+    """Raise ValueError where a variant would stop, or its results could not become stale."""
+    for name, value in changes.items():
+        if name not in ("config", "passes"):
+            schema.same_kind(f"parameter {name!r}", value, functools.reduce(getattr, name.split("."), config))
+    for layer in LAYERS:
+        get_rule(getattr(config, layer).rule)
+    for name in _needs("", config, rules):
+        if name not in (provenance.CORE, *registry.all_fingerprints()):
+            raise ValueError(f"{name!r} has no fingerprint: add a tiny run of it, a function under "
+                             f'@registry.fingerprint("{name}"), so that its results become stale when it changes')
+    if rules:
+        registry.all_passes()[rules].check(config)
 
 
 def configure(changes: dict) -> tuple[Config, str]:
@@ -131,30 +141,34 @@ def configure(changes: dict) -> tuple[Config, str]:
 
 def needs(facts: dict, variant: str) -> tuple[str, ...]:
     """The fingerprints that a recorded run depends on, given the facts of its experiment."""
-    return _needs(facts["dataset"], configure(facts["parameters"]["variants"][variant])[1])
+    return _needs(facts["dataset"], *configure(facts["parameters"]["variants"][variant]))
 
 
-def _needs(dataset: str, rules: str) -> tuple[str, ...]:
-    """The core, the rules where they are a study's own, and how events are made where the data set has some."""
-    return (provenance.CORE, *([rules] if rules else []), *(["events"] if dataset.startswith(EVENTS) else []))
+def _needs(dataset: str, config: Config, rules: str) -> tuple[str, ...]:
+    """The core, passes and rules that are a study's own, and how events are made where the data set has some."""
+    own = dict.fromkeys(rule for layer in LAYERS if (rule := getattr(config, layer).rule) not in BUILT_IN)
+    return (provenance.CORE, *([rules] if rules else []), *own, *(["events"] if dataset.startswith(EVENTS) else []))
 
 
-def run(experiment: Experiment, results: Path | None = None, work: Path | None = None, jobs: int = -1,
-        quiet: bool = False, again: bool = False, device: str = "", cache: Path | None = None) -> Path:
+def run(experiment: Experiment, results: Path, work: Path, jobs: int = -1, quiet: bool = False, again: bool = False,
+        device: str = "", cache: Path | None = None) -> Path:
     """Train every variant with every seed and write accuracy.csv, provenance.json and the final weights.
 
-    results: folder of the small files to keep (report/results/<name>); work: folder of the checkpoints
-    (report/work/<name>), from which an interrupted run resumes. Runs that the results folder holds already, of this
-    configuration, data and behaviour of the code, are not repeated, unless `again`. device: S3 of all seeds of a
-    variant learns there in one batch, for example "cuda"; without it `jobs` runs share the cores. cache: folder for
-    spike times (see `Trainer`). Returns the results folder. Files are brought up to date after every run, so that
-    nothing finished is lost.
+    results: folder of the small files to keep; work: folder of the checkpoints, from which an interrupted run resumes,
+    unless the code computes something else since. Runs that the results folder holds already, of this configuration,
+    data and behaviour of the code, are not repeated, unless `again`; checkpoints count then too (see `forget`).
+    device: S3 of all seeds of a variant learns there in one batch, for example "cuda"; without it `jobs` runs share the
+    cores. cache: folder for spike times (see `Trainer`). Returns the results folder. Files are brought up to date after
+    every run, so that nothing finished is lost. Raises ValueError for what does not go together, before it trains.
     """
-    results = Path(results or REPORT / "results" / experiment.name)
-    work = Path(work or REPORT / "work" / experiment.name)
-    checksum = data.load(experiment.dataset, experiment.train, experiment.test).checksum()
-    kept = {} if again else recorded(experiment, results, checksum)
-    left = [one for one in experiment.runs() if one not in kept and one in (experiment.asked or experiment.runs())]
+    dataset = data.load(experiment.dataset, experiment.train, experiment.test)
+    checksum, asked = dataset.checksum(), experiment.asked or experiment.runs()
+    kept = recorded(experiment, results, checksum)
+    left = [one for one in asked if again or one not in kept]
+    dataset.split(experiment.validation)
+    for variant in dict.fromkeys(variant for variant, _ in left):  # what a trainer refuses is refused now
+        Trainer(experiment.variants[variant], dataset.subset(1, 1), passes=_passes(experiment, variant))
+    _drop_stale(experiment, left, work)
     if device:
         groups = [[one for one in left if one[0] == variant] for variant in experiment.variants]
     else:
@@ -162,7 +176,7 @@ def run(experiment: Experiment, results: Path | None = None, work: Path | None =
     done = Parallel(n_jobs=1 if device else jobs, return_as="generator_unordered")(
         delayed(_train)(experiment, group, work, quiet, device, cache) for group in groups if group)
     for _ in done:
-        collect(experiment, results, work, checksum, again)
+        collect(experiment, results, work, checksum)
     return results
 
 
@@ -204,40 +218,78 @@ def _sessions(folder: Path) -> list[dict]:
     return json.loads(path.read_text()) if path.exists() else []
 
 
+def _drop_stale(experiment: Experiment, runs: list[tuple[str, int]], work: Path) -> None:
+    """Remove checkpoints of code that computed something else: a run that went on from them would be of neither.
+
+    Raises ValueError where one holds more passes than the experiment asks for.
+    """
+    for variant, seed in runs:
+        folder, epochs = work / f"{variant}-{seed}", experiment.variants[variant].s3.epochs
+        if reasons := stale(_sessions(folder), experiment.needs(variant)):
+            print(f"{folder}: {reasons[0]}; it is trained anew", flush=True)
+            shutil.rmtree(folder)
+        elif len(_rows(folder)) > epochs:
+            raise ValueError(f"{folder} holds {len(_rows(folder))} passes, more than the {epochs} asked for; --again "
+                             "trains it anew")
+
+
+def forget(experiment: Experiment, work: Path) -> None:
+    """Remove the checkpoints of the runs to make."""
+    for variant, seed in experiment.asked or experiment.runs():
+        if (folder := work / f"{variant}-{seed}").exists():
+            shutil.rmtree(folder)
+
+
+def stale(sessions: Iterable[dict], needs: Iterable[str], **how) -> list[str]:
+    """Why a run is not what this code would give, [] where it is: each of its sessions counts. how: see `provenance`"""
+    return list(dict.fromkeys(reason for one in sessions for reason in provenance.stale(one, needs, **how)))
+
+
+def _rows(folder: Path) -> list[list[str]]:
+    """The rows of a folder's accuracy.csv, [] where there is none."""
+    try:
+        with open(folder / "accuracy.csv", newline="", encoding="utf-8") as file:
+            return list(csv.reader(file))[1:]
+    except FileNotFoundError:
+        return []
+
+
 def recorded(experiment: Experiment, results: Path, checksum: str) -> dict[tuple[str, int], tuple[dict, list]]:
     """The runs in a results folder that are still valid: {(variant, seed): (its provenance, its rows)}.
 
-    Valid are runs with all their epochs, of the present configuration and data, by code that computed the same.
+    Valid are runs with all their epochs, of the present configuration and data, by code that computed the same. Raises
+    ValueError where the folder holds something else than a result of this experiment.
     """
-    try:
-        facts = json.loads((results / "provenance.json").read_text())
-        with open(results / "accuracy.csv", newline="") as file:
-            rows = list(csv.reader(file))[1:]
-    except (OSError, ValueError):
+    if not any((results / name).exists() for name in ("provenance.json", "accuracy.csv")):
         return {}
+    facts, rows = schema.facts(results), _rows(results)
+    if facts["experiment"] != experiment.name:
+        raise ValueError(f"{results} holds the result of experiment {facts['experiment']!r}, not of "
+                         f"{experiment.name!r}; choose another --out")
     found = {}
     for one in facts["runs"]:
         config = experiment.variants.get(one["variant"])
         mine = [row for row in rows if row[:2] == [one["variant"], str(one["seed"])]]
         if (config and facts["data_md5"] == checksum and len(mine) == config.s3.epochs
                 and facts["configurations"].get(one["variant"]) == config.digest()
-                and not provenance.stale(one["sessions"][-1], experiment.needs(one["variant"]))):
+                and not stale(one["sessions"], experiment.needs(one["variant"]))):
             found[one["variant"], one["seed"]] = one, mine
     return found
 
 
-def collect(experiment: Experiment, results: Path, work: Path, checksum: str, again: bool = False) -> None:
+def collect(experiment: Experiment, results: Path, work: Path, checksum: str) -> None:
     """Gather the runs that are complete so far into the results folder, beside those recorded there before.
 
     The weights of each variant's first seed are kept with them, unless the experiment has `weights = false`.
     """
     results.mkdir(parents=True, exist_ok=True)
-    kept, rows, runs = {} if again else recorded(experiment, results, checksum), [], []
+    kept, rows, runs = recorded(experiment, results, checksum), [], []
     for variant, seed in experiment.runs():
         folder = work / f"{variant}-{seed}"
-        if (folder / "run.json").exists():
-            with open(folder / "accuracy.csv", newline="") as file:
-                rows += list(csv.reader(file))[1:]
+        made, whole = _rows(folder), (folder / "run.json").exists()
+        if (whole and len(made) == experiment.variants[variant].s3.epochs
+                and not stale(_sessions(folder), experiment.needs(variant))):
+            rows += made
             runs.append(json.loads((folder / "run.json").read_text()))
             if experiment.weights and seed == experiment.seeds[0]:
                 (results / f"{variant}-{seed}.npz").write_bytes((folder / "weights.npz").read_bytes())

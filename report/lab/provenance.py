@@ -7,6 +7,7 @@ results stale and no others.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import hashlib
@@ -15,7 +16,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ from rstdp.learning import learn_stdp, rstdp_epoch
 from rstdp.network import Network
 from rstdp.plasticity import DoublingRate
 
-from .. import ROOT
+from .. import REPORT, ROOT
 from . import registry
 
 PACKAGE = Path(rstdp.__file__).parent
@@ -70,6 +71,23 @@ def fingerprint(name: str) -> str:
     return behaviour() if name == CORE else digest(registry.all_fingerprints()[name].probe())
 
 
+@functools.cache
+def remembered(name: str) -> str:
+    """`fingerprint`, from report/work where the same source has computed it here before: for a quick look."""
+    path, known = REPORT / "work" / "fingerprints.json", {}
+    code = digest([*(each.read_bytes() for each in sorted([*PACKAGE.rglob("*.py"), *REPORT.rglob("*.py")])),
+                   versions(), processor()])
+    with contextlib.suppress(OSError, ValueError):
+        known = json.loads(path.read_bytes())
+    if known.get("code") != code:
+        known = {"code": code}
+    if name not in known:
+        known[name] = fingerprint(name)
+        with contextlib.suppress(OSError):
+            write_json(path, known)
+    return known[name]
+
+
 def digest(parts: Iterable) -> str:
     """Arrays, tensors and plain values in one fingerprint of 12 digits."""
     found = hashlib.sha256()
@@ -79,20 +97,23 @@ def digest(parts: Iterable) -> str:
     return found.hexdigest()[:12]
 
 
-def stale(facts: dict, needs: Iterable[str]) -> list[str]:
+def stale(facts: dict, needs: Iterable[str], now: Callable[[str], str] | None = None) -> list[str]:
     """Why a result is not what this code would give, [] where it is current.
 
-    facts: what `describe` gave when it was recorded; needs: the fingerprints that it depends on. Results from before
-    studies had fingerprints count as if they carried the first.
+    facts: what `describe` gave when it was recorded; needs: the fingerprints that it depends on; now: what gives them,
+    `fingerprint` or `remembered`. Results from before studies had fingerprints count as if they carried the first.
     """
-    reasons = []
+    reasons, known = [], registry.all_fingerprints()
     for name in needs:
         if name == CORE:
             recorded, reason = facts.get("behaviour"), "the code computes something else since"
-        else:
-            recorded = facts.get("studies", {}).get(name, registry.all_fingerprints()[name].first)
+        elif name in known:
+            recorded = facts.get("studies", {}).get(name, known[name].first)
             reason = f"what `{name}` computes has changed since"
-        if recorded != fingerprint(name):
+        else:
+            reasons.append(f"there is no `{name}` any more")
+            continue
+        if recorded != (now or fingerprint)(name):
             reasons.append(reason)
     return reasons
 

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from rstdp.config import Config
 from rstdp.learning import Passes
+from rstdp.plasticity import BUILT_IN
 
 from .. import REPORT
 
@@ -37,7 +39,7 @@ class Fingerprint:
     """A tiny run of what a study computes."""
 
     probe: Callable[[], Iterable]  #: yields arrays, tensors or plain values, in seconds, without a download
-    first: str  #: what counts for results that were recorded before there were such fingerprints
+    first: str  #: what counts for results that were recorded before there were such fingerprints; "" for none
 
 
 class PassesByName(NamedTuple):
@@ -45,6 +47,7 @@ class PassesByName(NamedTuple):
 
     kind: type[Passes]
     parameters: tuple[str, ...]  #: of a variant, by which it asks for them
+    check: Callable[[Any], None]  #: raises ValueError for a configuration that they cannot learn by
 
 
 _results: dict[str, Result] = {}
@@ -60,19 +63,33 @@ def result(name: str, about: str, needs: Sequence[str], **options):
     return register
 
 
-def passes(name: str, *parameters: str):
-    """Decorator of a class of `rstdp.learning.Passes` that a variant may name; needs a fingerprint of that name.
+def passes(name: str, *parameters: str, check: Callable[[Any], None] = lambda config: None):
+    """Decorator of a class of `rstdp.learning.Passes`: a variant asks for it by `passes = "NAME"`.
 
-    parameters: those of a variant that no other passes know, so that one that changes them asks for these passes.
+    It needs a fingerprint under the same name (`fingerprint`). parameters: those of a variant that no other passes
+    know, by which results that were recorded without the name are known; new passes need none. check: raises ValueError
+    for a configuration that does not go with these passes; called when an experiment is read.
     """
     def register(cls):
-        _passes[name] = PassesByName(cls, parameters)
+        _passes[name] = PassesByName(cls, parameters, check)
         return cls
     return register
 
 
-def fingerprint(name: str, first: str):
-    """Decorator of the tiny run of what a study computes; see `Fingerprint`."""
+def built_in(config: Config, *layers: str) -> None:
+    """Raise ValueError where one of these layers has a rule of one's own, which compiled passes do not know."""
+    for layer in layers:
+        if (rule := getattr(config, layer).rule) not in BUILT_IN:
+            raise ValueError(f"{layer}.rule = {rule!r}: these passes are compiled and know the rules "
+                             f"{' and '.join(BUILT_IN)} only; leave the passes out, or the rule")
+
+
+def fingerprint(name: str, first: str = ""):
+    """Decorator of the tiny run of what a study, passes or a rule computes, under its name; see `Fingerprint`.
+
+    first: of results that were recorded before they carried fingerprints. What is new leaves it out: then a result
+    without this fingerprint is stale.
+    """
     def register(probe):
         _fingerprints[name] = Fingerprint(probe, first)
         return probe

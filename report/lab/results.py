@@ -21,7 +21,7 @@ from rstdp import data
 from rstdp.config import SPYKETORCH, Config
 from rstdp.network import Network
 
-from . import experiments, provenance, registry
+from . import experiments, provenance, registry, schema
 from .registry import command
 from .statistics import Estimate, difference
 
@@ -119,22 +119,25 @@ class Result:
                 for variant, config in chosen.variants.items() for seed in chosen.seeds
                 if reached.get((variant, seed), 0) < config.s3.epochs]
 
-    def stale(self) -> dict[str, list[str]]:
-        """Why runs are no longer what this code would give: {reason: runs}."""
+    def stale(self, quick: bool = False) -> dict[str, list[str]]:
+        """Why runs are no longer what this code would give: {reason: runs}. quick: by fingerprints that are remembered,
+        and without a look at the data."""
         found: dict[str, list[str]] = {}
-        now = checksum(self.facts["dataset"], *(self.facts["parameters"].get(key, 0) for key in ("train", "test")))
+        how = {"now": provenance.remembered} if quick else {}
+        wanted: dict[str, Config] = {}
+        with contextlib.suppress(ValueError):  # where its file is not here any more
+            wanted = experiments.load(self.name).variants
+        now = None if quick else checksum(self.facts["dataset"], *(
+            self.facts["parameters"].get(key, 0) for key in ("train", "test")))
         for run in self.facts["runs"]:
             label = f"{run['variant']}-{run['seed']}"
-            for reason in provenance.stale(run["sessions"][-1], experiments.needs(self.facts, run["variant"])):
+            for reason in experiments.stale(run["sessions"], experiments.needs(self.facts, run["variant"]), **how):
                 found.setdefault(reason, []).append(label)
             if now and self.facts["data_md5"] != now:
                 found.setdefault("the data are not the same", []).append(label)
-            try:
-                if experiments.load(self.name).variants[run["variant"]].digest() != (
-                        self.facts["configurations"].get(run["variant"])):
-                    found.setdefault("the experiment's parameters have changed", []).append(label)
-            except (ValueError, KeyError):
-                pass
+            if run["variant"] in wanted and wanted[run["variant"]].digest() != (
+                    self.facts["configurations"].get(run["variant"])):
+                found.setdefault("the experiment's parameters have changed", []).append(label)
         return found
 
 
@@ -145,8 +148,8 @@ def load(name: str, folders: Sequence[Path]) -> Result:
         raise Missing(name, f"no result of experiment `{name}`")
     try:
         rows = pd.read_csv(path / "accuracy.csv")
-        facts = json.loads((path / "provenance.json").read_text())
-        assert len(rows) and set(facts) >= {"runs", "parameters", "dataset", "data_md5", "configurations"}
+        facts = schema.facts(path)
+        assert len(rows)
         return Result(facts["experiment"], rows, facts, path)
     except (OSError, ValueError, KeyError, AssertionError) as error:
         raise Missing(name, f"experiment `{name}` has no whole result ({type(error).__name__}: {error})") from None
@@ -192,3 +195,19 @@ def stale(name: str, facts: dict) -> str:
     """A remark where a study's result, with these facts, is not what this code would give; else nothing."""
     reasons = provenance.stale(facts, registry.needs(name))
     return f" **Stale:** {'; '.join(reasons)}." if reasons else ""
+
+
+def status(name: str, folders: Sequence[Path]) -> tuple[str, list[str]]:
+    """How a result stands, in a word, and for "stale" by what; "-" where there is none. Quick: see `Result.stale`."""
+    path = locate(f"{name}/provenance.json", folders)
+    if path is None:
+        return "-", []
+    try:
+        if name in registry.results():
+            reasons = provenance.stale(json.loads(path.read_bytes()), registry.needs(name), provenance.remembered)
+            return ("stale" if reasons else "recorded"), reasons
+        result = load(name, folders)
+        reasons = list(result.stale(quick=True))
+    except (Missing, ValueError) as error:
+        return "damaged", [str(error)]
+    return "stale" if reasons else "incomplete" if result.absent() else "recorded", reasons

@@ -17,14 +17,15 @@ from typing import Any
 
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
 from rstdp.data import Dataset, load
 from rstdp.files import write_text
+from rstdp.show.commands import check_device
 
-from .. import REPORT
-from . import experiments, provenance, registry
+from .. import REPORT, RESULTS
+from . import experiments, provenance, registry, schema
 
 
 @dataclass
@@ -118,31 +119,49 @@ def run(name: str, options) -> int:
 
     Raises ValueError for an unknown name or for an option that what is named does not take.
     """
+    check_jobs(options.jobs)
+    for seed in options.seeds or ():
+        if seed < 0:
+            raise ValueError(f"--seeds takes numbers from 0 on, got {seed}")
     if name in registry.all_results():
         return run_study(registry.all_results()[name], options)
     if name in experiments.names() or name.endswith(".toml"):
-        return run_experiment(experiments.load(name), options)
+        own = name.endswith(".toml") and Path(name).resolve().parent != REPORT / "experiments"
+        return run_experiment(experiments.load(name), options, own)
     known = ", ".join([*experiments.names(), *registry.all_results()])
     raise ValueError(f"there is nothing named {name!r} to run; known are {known}")
 
 
-def _refuse(name: str, kind: str, options, *unknown: str) -> None:
-    for option in unknown:
+def check_jobs(jobs: int) -> None:
+    """Raise ValueError for no jobs at all."""
+    if jobs == 0:
+        raise ValueError("--jobs takes how many run at a time, -1 for one a core, got 0")
+
+
+def _refuse(name: str, kind: str, options, **unknown: str) -> None:
+    """Raise ValueError for an option that this kind does not take; unknown: options, each with a hint."""
+    for option, hint in unknown.items():
         if getattr(options, option):
             shown = {"changes": "set"}.get(option, option)
-            raise ValueError(f"{name} is {kind} and takes no --{shown}")
+            raise ValueError(f"{name} is {kind} and takes no --{shown}{hint}")
 
 
 def run_study(result: registry.Result, options) -> int:
     """Make the result of a study, where and how the options say."""
-    _refuse(result.name, "a study", options, "variants", "device", "cluster", "cache", "work")
+    _refuse(result.name, "a study", options, **dict.fromkeys(("variants", "device", "cluster", "cache", "work"), ""))
     for option in ("dataset", "seeds"):
         if getattr(options, option) and not getattr(result, option):
             raise ValueError(f"{result.name} takes no --{option}")
+    if options.dataset:
+        schema.known_data_set(options.dataset)
     root = options.root or REPORT
     out = options.out or (root / "results" / result.name)
     job = Job(result, out, root, options.dataset or result.dataset, tuple(options.seeds or result.seeds), options.jobs,
               options.again, settings(result, options.changes or []))
+    own = vars(job.settings) != dict(result.settings) or job.dataset != result.dataset
+    if own and result.recorded and out.resolve().is_relative_to(RESULTS):
+        raise ValueError(f"{result.name} with other settings or data is not the result that is recorded in {out}; name "
+                         "a folder of its own with --out")
     return result.make(job) or 0
 
 
@@ -165,29 +184,47 @@ def _converted(name: str, value: str, like: Any):
             return tuple(_converted(name, one, like[0]) for one in value.split(","))
         if isinstance(like, bool):
             return {"true": True, "false": False}[value.lower()]
-        return type(like)(value)
+        found = type(like)(value)
     except (KeyError, ValueError):
         kind = "true or false" if isinstance(like, bool) else f"of type {type(like).__name__}"
         raise ValueError(f"setting {name!r} takes a value {kind}, got {value!r}") from None
+    if isinstance(like, int) and found < 0:
+        raise ValueError(f"setting {name!r} takes numbers from 0 on, got {value}")
+    return found
 
 
-def run_experiment(experiment: experiments.Experiment, options) -> int:
-    """Run an experiment, where and how the options say."""
-    _refuse(experiment.name, "an experiment", options, "dataset", "changes")
+def run_experiment(experiment: experiments.Experiment, options, own: bool = False) -> int:
+    """Run an experiment, where and how the options say; own: its file is none of report/experiments."""
+    hint = "; write what is to change into a copy of its file, and run that: python -m report run ./my.toml"
+    _refuse(experiment.name, "an experiment", options, dataset=hint, changes=hint)
     experiment = experiment.narrowed(options.variants or (), options.seeds or ())
-    print(f"{experiment.name}: {len(experiment.asked or ())} runs. {experiment.description}")
-    if not options.again:
-        print("Runs that are recorded in the results folder are not repeated; --again repeats them.")
-    root = options.root or REPORT
+    root = options.root or (Path() if own else REPORT)
     out, work = options.out or root / "results" / experiment.name, options.work or root / "work" / experiment.name
+    if own and out.resolve().is_relative_to(RESULTS):
+        raise ValueError(f"{out} is for the results of report/experiments; name another folder with --out")
+    if options.device:
+        check_device(options.device)
     with contextlib.ExitStack() as stack:
         if options.cluster:
-            import joblib
-            from distributed import Client
-
-            stack.enter_context(Client(options.cluster))
-            stack.enter_context(joblib.parallel_config(backend="dask"))
+            stack.enter_context(_cluster(options.cluster))
+        print(f"{experiment.name}: {len(experiment.asked or ())} runs, results in {out}, checkpoints in {work}. "
+              f"{experiment.description}")
+        if options.again:
+            experiments.forget(experiment, work)
+        else:
+            print("Runs that are recorded in the results folder are not repeated; --again repeats them.")
         results = experiments.run(experiment, out, work, options.jobs, again=options.again, device=options.device,
                                   cache=options.cache)
     print(f"results: {results}")
     return 0
+
+
+@contextlib.contextmanager
+def _cluster(address: str) -> Iterator[None]:
+    """Runs are spread over a dask cluster. Raises ValueError where the package is missing."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ValueError("--cluster needs the package distributed: pip install distributed") from None
+    with Client(address), parallel_config(backend="dask"):
+        yield

@@ -7,6 +7,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import torch
+
 from ..config import CONFIGS, get_config, parameter_names
 from ..data import DATASETS, DataError, load
 from ..images.picture import load_image
@@ -97,14 +99,29 @@ class Watched(Trainer):
                 writer.add_scalar(name, value, step)
 
 
+def check_device(name: str) -> None:
+    """Raise ValueError where torch cannot compute on a device here."""
+    try:
+        torch.ones(1, device=name).sum().item()
+    except (RuntimeError, AssertionError) as error:  # the second where torch was built without CUDA
+        raise ValueError(f"--device {name}: not available here ({str(error).splitlines()[0]})") from None
+
+
 def train(options: argparse.Namespace) -> None:
-    defaults = DIGITS_DEFAULTS if options.dataset == "digits" else {"s3.epochs": 20}
+    defaults = DIGITS_DEFAULTS if options.dataset.partition("/")[0] == "digits" else {"s3.epochs": 20}
     config = get_config(options.config).replace({**defaults, **parse_changes(options.changes)})
+    if options.seed < 0:
+        raise ValueError(f"--seed takes a number from 0 on, got {options.seed}")
+    if options.device:
+        check_device(options.device)
     place = {"fast": False, "device": options.device} if options.device else {}
     trainer = (Watched if options.tensorboard else Trainer)(
         config, load(options.dataset, options.train, options.test), options.seed, options.out, options.validation,
         cache=options.cache, **place)
-    if trainer.rows:
+    if len(trainer.rows) > config.s3.epochs:
+        print(f"{options.out} holds {len(trainer.rows)} passes over S3, more than the {config.s3.epochs} asked for; "
+              "they stay as they are. For fewer choose another --out")
+    elif trainer.rows:
         print(f"resuming after epoch {trainer.rows[-1]['epoch']} of S3")
     trainer.run()
     if not trainer.rows:

@@ -46,11 +46,17 @@ class S2RewardConfig(Config):
     s2_reward: float = 0.0  #: rates of R-STDP in S2 as a multiple of S3's, while S3 learns
 
 
+def check_both(config: Config) -> None:
+    """Raise ValueError for a configuration that `both_learner` does not know."""
+    if math.isfinite(config.s3.threshold):
+        raise ValueError("with reward in S2 the highest potential of S3 decides: s3.threshold must be infinite")
+    registry.built_in(config, "s2", "s3")
+
+
 def both_learner(network: Network) -> Learner:
     """As `learning.rstdp_learner`, for spike times of C1: S2 and S3 both learn by R-STDP."""
+    check_both(network.config)
     two = network.config.s2
-    if math.isfinite(network.config.s3.threshold):
-        raise ValueError("with reward in S2 the highest potential of S3 decides: s3.threshold must be infinite")
     weight, three = network.weights["s2"].numpy(), last_layer(network)
     below = Two(weight, maps_last(weight), Search.of(two, network.config.bins), Pooling.of(two),
                 network.config.s2_reward, RULES[network.rule("s2")])
@@ -62,7 +68,7 @@ def both_learner(network: Network) -> Learner:
     return learn
 
 
-@registry.passes("s2-reward", "s2_reward")
+@registry.passes("s2-reward", "s2_reward", check=check_both)
 class S2RewardPasses(Passes):
     """S2 goes on learning with S3, from the same signal."""
 
@@ -78,11 +84,17 @@ class S2RewardPasses(Passes):
 # --- the first spike decides ------------------------------------------------------------------------------------------
 
 
+def check_first_spike(config: Config) -> None:
+    """Raise ValueError for a configuration that `first_spike_learner` does not know."""
+    if math.isinf(config.s3.threshold):
+        raise ValueError("where the first spike decides, s3.threshold must be finite")
+    registry.built_in(config, "s3")
+
+
 def first_spike_learner(network: Network, learns: bool = True) -> Learner:
     """As `learning.rstdp_learner`, behind the threshold of S3; or, if it does not learn, what finds its winners."""
+    check_first_spike(network.config)
     three = network.config.s3
-    if math.isinf(three.threshold):
-        raise ValueError("where the first spike decides, s3.threshold must be finite")
     search, last = Search(float(three.threshold), three.padding, network.config.bins, 1, 0, False), last_layer(network)
 
     def learn(c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
@@ -93,7 +105,7 @@ def first_spike_learner(network: Network, learns: bool = True) -> Learner:
     return learn
 
 
-@registry.passes("first-spike", "s3.threshold")
+@registry.passes("first-spike", "s3.threshold", check=check_first_spike)
 class FirstSpikePasses(Passes):
     """The first neuron of S3 to reach its threshold decides, of equals that of the highest potential."""
 

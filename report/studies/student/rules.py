@@ -100,6 +100,7 @@ def _show(times, weight, fast, search, free, rates, soft):
 def learn_stdp(network: Network, name: str, times: Tensor, rate: DoublingRate,
                on_images: OnImages = learning.ignore) -> None:
     """As `learning.learn_stdp`; keeps no record of winners."""
+    registry.built_in(network.config, name)
     config, weight, soft = network.config, network.weights[name].numpy(), RULES[network.rule(name)]
     fast, search = conv.maps_last(weight), Search.of(network.layer(name), config.bins)
     for part in times.split(config.update_every):
@@ -127,6 +128,7 @@ def _learn_s3(times, winners, right, weight, rates, soft, search):
 
 def learn_rstdp(network: Network, c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
     """As `learning.learn_rstdp`, with the changes of `update_every` images summed; returns winners (N, 2)."""
+    registry.built_in(network.config, "s3")
     config, found = network.config, []
     search = s3.Search(config.s3.padding, config.bins, config.low, config.high)
     for part, target in zip(c2.split(config.update_every), labels.split(config.update_every)):
@@ -154,7 +156,15 @@ def classes_of(network: Network, winners: Tensor, c2: Tensor) -> Tensor:
     return torch.where(winners[:, 0] >= 0, table[winners[:, 0], winners[:, 1]], SILENT)
 
 
-@registry.passes("student", "decision", "competition", "update_every", "silent_is_miss")
+def check(config: StudentConfig) -> None:
+    """Raise ValueError for a rule of one's own in a layer that learns by these compiled rules."""
+    if config.update_every > 1:
+        registry.built_in(config, "s1", "s2", "s3")
+    elif config.competition == "free":
+        registry.built_in(config, "s1", "s2")
+
+
+@registry.passes("student", "decision", "competition", "update_every", "silent_is_miss", check=check)
 class StudentPasses(Passes):
     """Passes by the rules that a `StudentConfig` switches on."""
 
