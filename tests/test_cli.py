@@ -6,7 +6,9 @@ import sys
 import pytest
 from PIL import Image, ImageDraw
 
+from rstdp import data
 from rstdp.__main__ import main
+from rstdp.show import commands
 
 TINY = ["--train", "60", "--test", "20", "--set", "s1.maps=4", "--set", "s2.maps=6", "--set", "s3.maps=10",
         "--set", "s1.epochs=1", "--set", "s2.epochs=1"]
@@ -33,6 +35,8 @@ def test_train_resume_evaluate(tmp_path, capsys):
     assert main([*out, "--set", "s3.epochs=2", "--tensorboard"]) == 0
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
     assert "resuming after epoch 1" in capsys.readouterr().out
+    assert main([*out, "--set", "s3.epochs=1"]) == 0
+    assert "run holds 2 passes over S3, more than the 1 asked for; they stay as they are" in capsys.readouterr().out
     assert main(["evaluate", "--weights", str(tmp_path / "run" / "weights.npz"), "--test", "20"]) == 0
     assert "of 20 test images right" in capsys.readouterr().out
 
@@ -49,6 +53,8 @@ def test_classify_prints_the_digit(tmp_path, capsys):
     (["train", "--out", "x", "--set", "s1.mapz=3"], "unknown parameter 's1.mapz'"),
     (["train", "--out", "x", "--set", "s1.maps"], "NAME=VALUE"),
     (["train", "--out", "x", "--train", "5000"], "5000 were asked for"),
+    (["train", "--out", "x", "--seed", "-1"], "--seed takes a number from 0 on, got -1"),
+    (["train", "--out", "x", "--device", "nonsense"], "--device nonsense: not available here"),
     (["evaluate", "--weights", "nothing.npz"], "nothing.npz does not exist"),
     (["evaluate", "--weights", "nothing"], "no trained weights named 'nothing'"),
     (["classify", "nothing.png"], "nothing.png does not exist")])
@@ -58,3 +64,13 @@ def test_mistakes_end_in_one_line(arguments, message, capsys, tmp_path, monkeypa
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error and error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_an_encoder_of_ones_own_leaves_the_digits_their_settings(tmp_path, monkeypatch):
+    found = []
+    monkeypatch.setitem(data.ENCODERS, "mine", (lambda images: images[:, None], "images"))
+    monkeypatch.setattr(commands, "Trainer", lambda config, *arguments, **options: found.append(config) or 1 / 0)
+    for name in ("digits", "digits/mine"):
+        with pytest.raises(ZeroDivisionError):
+            main(["train", "--out", str(tmp_path / "run"), "--dataset", name])
+    assert found[0] == found[1] and found[0].batch == commands.DIGITS_DEFAULTS["batch"]

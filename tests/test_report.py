@@ -19,10 +19,32 @@ from report.lab.registry import Result
 @pytest.mark.parametrize("arguments, message", [
     (["--preset", "quik"], "unknown preset 'quik'; known are"),
     (["--set", "sed=3"], "unknown parameter 'sed': no chapter has it; known are"),
-    (["--set", "seed"], "NAME=VALUE")])
+    (["--set", "seed"], "NAME=VALUE"),
+    (["--set", "seed=abc"], "--set: 'seed' of chapter 02-the-single-spike-neuron takes a whole number, as 0, got"),
+    (["--set", "seed=1.5"], "got 1.5"), (["--set", "seed=true"], "got True"),
+    (["--set", "seed=-1"], "takes numbers from 0 on, got -1"),
+    (["--set", "threshold=NaN"], "got nan"), (["--set", "dataset=7"], "takes a text, as 'digits', got 7"),
+    (["--set", "dataset=minst"], "unknown data set 'minst'; known are"),
+    (["--set", "configuration=papr"], "unknown configuration 'papr'")])
 def test_mistakes_are_named_before_anything_runs(arguments, message, capsys):
     assert main(["build", *arguments]) == 2
-    assert message in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("text, message", [
+    ("experiments = 'digits'", "mine.toml: experiments: should be a valid list, got 'digits'"),
+    ("experimnts = []", "unknown key 'experimnts'; known are chapters, description"),
+    ("experiments = ['nobody']", "unknown experiment 'nobody'"), ("chapters = 3", "chapters"),
+    ("[chapters]\nseed = 'abc'", "mine.toml: 'seed' of chapter 02-the-single-spike-neuron takes a whole number"),
+    ("[chapters]\nseed = [1]", "chapters.seed: should be a number"), ("rerun_chapters = 1", "rerun_chapters")])
+def test_a_mistake_in_a_preset_is_named(tmp_path, monkeypatch, capsys, text, message):
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "mine.toml").write_text(text)
+    monkeypatch.setattr(build, "REPORT", tmp_path)
+    assert main(["build", "--preset", "mine"]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
 
 
 @pytest.mark.parametrize("preset", [path.stem for path in (REPORT / "presets").glob("*.toml")])

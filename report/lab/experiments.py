@@ -151,12 +151,12 @@ def _needs(dataset: str, config: Config, rules: str) -> tuple[str, ...]:
 
 
 def run(experiment: Experiment, results: Path, work: Path, jobs: int = -1, quiet: bool = False, again: bool = False,
-        device: str = "", cache: Path | None = None) -> Path:
+        device: str = "", cache: Path | None = None, anew: bool = False) -> Path:
     """Train every variant with every seed and write accuracy.csv, provenance.json and the final weights.
 
     results: folder of the small files to keep; work: folder of the checkpoints, from which an interrupted run resumes,
     unless the code computes something else since. Runs that the results folder holds already, of this configuration,
-    data and behaviour of the code, are not repeated, unless `again`; checkpoints count then too (see `forget`).
+    data and behaviour of the code, are not repeated, unless `again`, which goes on from checkpoints, or begins `anew`.
     device: S3 of all seeds of a variant learns there in one batch, for example "cuda"; without it `jobs` runs share the
     cores. cache: folder for spike times (see `Trainer`). Returns the results folder. Files are brought up to date after
     every run, so that nothing finished is lost. Raises ValueError for what does not go together, before it trains.
@@ -166,9 +166,9 @@ def run(experiment: Experiment, results: Path, work: Path, jobs: int = -1, quiet
     kept = recorded(experiment, results, checksum)
     left = [one for one in asked if again or one not in kept]
     dataset.split(experiment.validation)
-    for variant in dict.fromkeys(variant for variant, _ in left):  # what a trainer refuses is refused now
-        Trainer(experiment.variants[variant], dataset.subset(1, 1), passes=_passes(experiment, variant))
-    _drop_stale(experiment, left, work)
+    for variant in dict.fromkeys(variant for variant, _ in left):
+        _try(experiment, variant, dataset)
+    _drop(experiment, left, work, anew)
     if device:
         groups = [[one for one in left if one[0] == variant] for variant in experiment.variants]
     else:
@@ -218,26 +218,28 @@ def _sessions(folder: Path) -> list[dict]:
     return json.loads(path.read_text()) if path.exists() else []
 
 
-def _drop_stale(experiment: Experiment, runs: list[tuple[str, int]], work: Path) -> None:
-    """Remove checkpoints of code that computed something else: a run that went on from them would be of neither.
+def _try(experiment: Experiment, variant: str, dataset: data.Dataset) -> None:
+    """Let an image pass through an untrained network. Raises ValueError where a variant does not go with the data."""
+    try:
+        trainer = Trainer(experiment.variants[variant], dataset.subset(1, 1), passes=_passes(experiment, variant))
+        trainer.network.potentials(trainer.network.features(trainer.data.train_images))
+    except ValueError as error:
+        raise ValueError(f"experiment {experiment.name!r}, variant {variant!r}: {error}") from error
 
-    Raises ValueError where one holds more passes than the experiment asks for.
+
+def _drop(experiment: Experiment, runs: list[tuple[str, int]], work: Path, anew: bool) -> None:
+    """Remove checkpoints of code that computed something else, as a run that went on from them would be of neither; or,
+    to begin `anew`, all. Raises ValueError where one holds more passes than the experiment asks for.
     """
     for variant, seed in runs:
         folder, epochs = work / f"{variant}-{seed}", experiment.variants[variant].s3.epochs
-        if reasons := stale(_sessions(folder), experiment.needs(variant)):
-            print(f"{folder}: {reasons[0]}; it is trained anew", flush=True)
+        reasons = stale(_sessions(folder), experiment.needs(variant))
+        if folder.exists() and (anew or reasons):
+            print(f"{folder}: {(reasons or ['it was there'])[0]}; it is trained anew", flush=True)
             shutil.rmtree(folder)
         elif len(_rows(folder)) > epochs:
             raise ValueError(f"{folder} holds {len(_rows(folder))} passes, more than the {epochs} asked for; --again "
                              "trains it anew")
-
-
-def forget(experiment: Experiment, work: Path) -> None:
-    """Remove the checkpoints of the runs to make."""
-    for variant, seed in experiment.asked or experiment.runs():
-        if (folder := work / f"{variant}-{seed}").exists():
-            shutil.rmtree(folder)
 
 
 def stale(sessions: Iterable[dict], needs: Iterable[str], **how) -> list[str]:

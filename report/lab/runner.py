@@ -209,12 +209,10 @@ def run_experiment(experiment: experiments.Experiment, options, own: bool = Fals
             stack.enter_context(_cluster(options.cluster))
         print(f"{experiment.name}: {len(experiment.asked or ())} runs, results in {out}, checkpoints in {work}. "
               f"{experiment.description}")
-        if options.again:
-            experiments.forget(experiment, work)
-        else:
+        if not options.again:
             print("Runs that are recorded in the results folder are not repeated; --again repeats them.")
         results = experiments.run(experiment, out, work, options.jobs, again=options.again, device=options.device,
-                                  cache=options.cache)
+                                  cache=options.cache, anew=options.again)
     print(f"results: {results}")
     return 0
 

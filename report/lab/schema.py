@@ -95,13 +95,19 @@ class Run(BaseModel):
     sessions: Annotated[list[dict[str, Any]], Field(min_length=1)]
 
 
+class Parameters(BaseModel):
+    """An experiment's file as it was."""
+
+    variants: dict[str, dict[str, Any]]
+
+
 class Facts(BaseModel):
     """What provenance.json says of an experiment."""
 
     experiment: str
     dataset: str
     data_md5: str
-    parameters: dict[str, Any]
+    parameters: Parameters
     configurations: dict[str, str]
     runs: list[Run]
 
@@ -137,7 +143,9 @@ def facts(folder: Path) -> dict:
     """The provenance of an experiment's result. Raises ValueError where the folder holds none."""
     try:
         found = json.loads((folder / "provenance.json").read_bytes())
-        check("provenance.json", Facts, found)
+        told = check("provenance.json", Facts, found)
+        if unknown := {run.variant for run in told.runs} - told.parameters.variants.keys():
+            raise ValueError(f"runs of {min(unknown)!r}, which is no variant")
     except (OSError, ValueError) as error:
         raise ValueError(f"{folder} holds no result of an experiment ({error})") from None
     return found
