@@ -223,8 +223,9 @@ def _try(experiment: Experiment, variant: str, dataset: data.Dataset) -> None:
     try:
         trainer = Trainer(experiment.variants[variant], dataset.subset(1, 1), passes=_passes(experiment, variant))
         trainer.network.potentials(trainer.network.features(trainer.data.train_images))
-    except ValueError as error:
-        raise ValueError(f"experiment {experiment.name!r}, variant {variant!r}: {error}") from error
+    except (ValueError, RuntimeError) as error:  # the second is torch's, where a window is larger than its input
+        raise ValueError(f"experiment {experiment.name!r}, variant {variant!r} does not go with {dataset.name}: "
+                         f"{str(error).splitlines()[0]}") from error
 
 
 def _drop(experiment: Experiment, runs: list[tuple[str, int]], work: Path, anew: bool) -> None:
