@@ -192,10 +192,12 @@ def test_spike_times_of_converged_weights(seed, threshold, tiny):
                        layers.conv_times(times, weight, float(threshold), 2))
 
 
-def test_a_pooling_window_that_does_not_fit_is_refused():
-    layer = SPYKETORCH.replace({"s1.pool": 9}).s1
-    with pytest.raises(ValueError, match="pooling window of 9 is larger than the maps, 8 x 8"):
-        fast.pooled_times(torch.zeros(1, 6, 8, 8, dtype=torch.uint8), torch.ones(2, 6, 5, 5), layer)
+def test_a_window_that_does_not_fit_is_refused():
+    layer, times = SPYKETORCH.replace({"s1.pool": 9}).s1, torch.zeros(1, 6, 8, 8, dtype=torch.uint8)
+    with pytest.raises(ValueError, match="a window of 9 is larger than its maps, 8 x 8"):
+        fast.pooled_times(times, torch.ones(2, 6, 5, 5), layer)
+    with pytest.raises(ValueError, match="a window of 13 is larger than its input, 8 x 8"):
+        fast.pooled_times(times, torch.ones(2, 6, 13, 13), layer)
 
 
 @pytest.mark.parametrize("threshold", [1, 255, 256, 257, 299, 299.5, 300])
