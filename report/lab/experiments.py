@@ -8,6 +8,7 @@ where it does not learn by the model's own. Runs are independent, so joblib spre
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import json
@@ -17,16 +18,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from joblib import Parallel, delayed
 
 from rstdp import data
 from rstdp.config import Config, get_config
 from rstdp.fast import batched
+from rstdp.files import write_whole
 from rstdp.learning import Passes
+from rstdp.show import process
 from rstdp.training import Trainer, write_csv
 
 from .. import REPORT
-from . import provenance, registry
+from . import parallel, provenance, registry
 
 KEYS = {"description", "dataset", "train", "test", "validation", "seeds", "weights", "defaults", "variants"}
 EVENTS = "nmnist"  #: how the names of those data sets begin that depend on the fingerprint "events"
@@ -155,14 +157,17 @@ def run(experiment: Experiment, results: Path | None = None, work: Path | None =
     checksum = data.load(experiment.dataset, experiment.train, experiment.test).checksum()
     kept = {} if again else recorded(experiment, results, checksum)
     left = [one for one in experiment.runs() if one not in kept and one in (experiment.asked or experiment.runs())]
+    if not left:
+        return results
     if device:
         groups = [[one for one in left if one[0] == variant] for variant in experiment.variants]
     else:
         groups = [[one] for one in left]
-    done = Parallel(n_jobs=1 if device else jobs, return_as="generator_unordered")(
-        delayed(_train)(experiment, group, work, quiet, device, cache) for group in groups if group)
-    for _ in done:
-        collect(experiment, results, work, checksum, again)
+    tasks = [(experiment, group, work, quiet, device, cache) for group in groups if group]
+    done = parallel.spread(_train, tasks, 1 if device else jobs)
+    with process.alone(results), contextlib.closing(done):
+        for _ in done:
+            collect(experiment, results, work, checksum, again)
     return results
 
 
@@ -172,6 +177,15 @@ def _train(experiment: Experiment, runs: list[tuple[str, int]], work: Path, quie
     registry.discover()  # a worker process knows no rule, encoder or data set of a study yet
     if not device:
         torch.set_num_threads(1)  # the runs share the cores between them
+    with contextlib.ExitStack() as stack:
+        for variant, seed in runs:  # those that a killed command has left are about to end
+            stack.enter_context(process.alone(work / f"{variant}-{seed}", wait=30))
+        _train_alone(experiment, runs, work, quiet, device, cache)
+
+
+def _train_alone(experiment: Experiment, runs: list[tuple[str, int]], work: Path, quiet: bool, device: str,
+                 cache: Path | None) -> None:
+    """`_train` where no other process is in the folders."""
     dataset, trainers = data.load(experiment.dataset, experiment.train, experiment.test), []
     for variant, seed in runs:
         folder = work / f"{variant}-{seed}"
@@ -211,7 +225,7 @@ def recorded(experiment: Experiment, results: Path, checksum: str) -> dict[tuple
     """
     try:
         facts = json.loads((results / "provenance.json").read_text())
-        with open(results / "accuracy.csv", newline="") as file:
+        with open(results / "accuracy.csv", newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))[1:]
     except (OSError, ValueError):
         return {}
@@ -236,11 +250,12 @@ def collect(experiment: Experiment, results: Path, work: Path, checksum: str, ag
     for variant, seed in experiment.runs():
         folder = work / f"{variant}-{seed}"
         if (folder / "run.json").exists():
-            with open(folder / "accuracy.csv", newline="") as file:
+            with open(folder / "accuracy.csv", newline="", encoding="utf-8") as file:
                 rows += list(csv.reader(file))[1:]
             runs.append(json.loads((folder / "run.json").read_text()))
             if experiment.weights and seed == experiment.seeds[0]:
-                (results / f"{variant}-{seed}.npz").write_bytes((folder / "weights.npz").read_bytes())
+                weights = (folder / "weights.npz").read_bytes()
+                write_whole(results / f"{variant}-{seed}.npz", lambda file, weights=weights: file.write(weights))
         elif (variant, seed) in kept:
             runs.append(kept[variant, seed][0])
             rows += kept[variant, seed][1]

@@ -17,14 +17,14 @@ from typing import Any
 
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from rstdp.data import Dataset, load
 from rstdp.files import write_text
+from rstdp.show import process
 
 from .. import REPORT
-from . import experiments, provenance, registry
+from . import experiments, parallel, provenance, registry
 
 
 @dataclass
@@ -47,8 +47,7 @@ class Job:
 
     def spread(self, function: Callable, tasks: Sequence[tuple], what: str, unit: str = "run") -> Iterator:
         """function(*task) of every task, as they finish, side by side, with a bar."""
-        done = Parallel(n_jobs=self.jobs, return_as="generator_unordered")(
-            delayed(_alone)(function, task) for task in tasks)
+        done = parallel.spread(_single, [(function, task) for task in tasks], self.jobs)
         return iter(tqdm(done, total=len(tasks), desc=what, unit=unit))
 
     def write(self, file: str, table: pd.DataFrame, **how) -> None:
@@ -62,7 +61,7 @@ class Job:
         provenance.write_json(self.out / "provenance.json", provenance.describe(self.result.needs, **facts))
 
 
-def _alone(function: Callable, task: tuple):
+def _single(function: Callable, task: tuple):
     """One task of many: they share the cores between them."""
     torch.set_num_threads(1)
     return function(*task)
@@ -143,7 +142,8 @@ def run_study(result: registry.Result, options) -> int:
     out = options.out or (root / "results" / result.name)
     job = Job(result, out, root, options.dataset or result.dataset, tuple(options.seeds or result.seeds), options.jobs,
               options.again, settings(result, options.changes or []))
-    return result.make(job) or 0
+    with process.alone(job.out) if result.recorded else contextlib.nullcontext():
+        return result.make(job) or 0
 
 
 def settings(result: registry.Result, changes: Sequence[str]) -> SimpleNamespace:

@@ -1,0 +1,77 @@
+"""How a command runs and ends: alone in its folder; a mistake in one line; a signal as an interrupt."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ..data import DataError
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@contextlib.contextmanager
+def alone(folder: Path, wait: float = 0) -> Iterator[None]:
+    """Keep other processes out of a folder for a while; what a killed one has left half written there is removed.
+
+    wait: seconds to give another that is about to end. Raises OSError that names the folder where it is in use. The
+    system frees the folder of a process that is killed; the file that holds the lock is then removed by the next.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", timeout=wait)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise OSError(f"{folder} is in use by another run: wait until that ends, or choose another folder") from None
+    try:
+        for left in folder.glob(".*.tmp"):  # as `files.write_whole` names them
+            left.unlink()
+        yield
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Within, TERM and HUP interrupt as the keyboard does, whatever is running; a second one ends the process at once.
+
+    Raises KeyboardInterrupt with the signal's number. What is ignored, as HUP under nohup, stays ignored.
+    """
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+
+    def interrupt(number: int, frame: object) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)
+        raise KeyboardInterrupt(number)
+
+    for number in before:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run(command: Callable[[], int | None], resumes: str = "") -> int:
+    """The exit code of a command: 2 after an expected mistake, 128 and the signal's number after a signal.
+
+    Either ends in one line on standard error; resumes: what it says of an interrupted command.
+    """
+    try:
+        with interruptible():
+            return command() or 0
+    except (ValueError, DataError, OSError) as error:
+        code, line = 2, f"error: {error}"
+    except KeyboardInterrupt as error:
+        code, line = 128 + (error.args or [signal.SIGINT])[0], f"\ninterrupted{resumes and '; '}{resumes}"
+    with contextlib.suppress(OSError):  # the terminal may be what has gone
+        print(line, file=sys.stderr, flush=True)
+    return code
