@@ -300,6 +300,21 @@ def test_launch_buttons_lead_to_the_repository_or_nowhere(tmp_path, environment,
     assert SITE.repository(environment, tmp_path) == expected
 
 
+def test_a_book_within_another_repository_is_not_taken_for_its_own(tmp_path):
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    subprocess.run(["git", "-C", str(tmp_path), "remote", "add", "origin", "git@github.com:a/b.git"], check=True)
+    (tmp_path / "unpacked").mkdir()
+    assert SITE.repository({}, tmp_path) and SITE.repository({}, tmp_path / "unpacked") is None
+
+
+def test_a_chapter_that_does_not_say_what_it_is_good_for_is_named(tmp_path):
+    (tmp_path / "_toc.yml").write_text("parts: [{chapters: [{file: 01-mine}]}]", encoding="utf-8")
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "01-mine.ipynb")
+    directive = SimpleNamespace(env=SimpleNamespace(app=SimpleNamespace(srcdir=tmp_path)), error=ValueError)
+    with pytest.raises(ValueError, match="01-mine.ipynb: its metadata lack 'afterwards'"):
+        SITE.Chapters.lines(directive)
+
+
 @pytest.mark.parametrize("found", [None, ("https://github.com/someone/book", "main")])
 def test_buttons_that_need_a_repository_appear_only_with_one(monkeypatch, found):
     monkeypatch.setattr(SITE, "repository", lambda environment, folder: found)

@@ -28,10 +28,14 @@ REMOTE = re.compile(r"(?:https?://(?:[^/@]*@)?|ssh://git@|git@)github\.com(?::\d
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What git prints, or an empty string where there is no git, no repository or no such thing."""
-    try:
-        return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True,
+    """What git prints, or an empty string where there is no git, no such thing or no repository of the folder's own."""
+    def output(*arguments: str) -> str:
+        return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, encoding="utf-8",
                               check=True).stdout.strip()
+
+    try:
+        own = folder.samefile(output("rev-parse", "--show-toplevel"))  # it may lie in somebody else's
+        return output(*arguments) if own else ""
     except (OSError, subprocess.CalledProcessError):
         return ""
 
@@ -193,8 +197,10 @@ class Chapters(Markdown):
         folder = Path(self.env.app.srcdir)
         rows = [["* - Chapter", "  - Afterwards you can"]]
         for path in chapters(folder):
-            afterwards = json.loads(path.read_text(encoding="utf-8"))["metadata"]["afterwards"]
-            rows.append([f"* - []({path.name})", f"  - {afterwards}"])
+            metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
+            if "afterwards" not in metadata:
+                raise self.error(f"{path.name}: its metadata lack 'afterwards', what a reader can do then")
+            rows.append([f"* - []({path.name})", f"  - {metadata['afterwards']}"])
         return [":::{list-table}", ":header-rows: 1", ":widths: 35 65", "", *sum(rows, []), ":::"]
 
 

@@ -37,11 +37,15 @@ def alone(folder: Path, wait: float = 0) -> Iterator[None]:
         lock.release()
 
 
+class Interrupted(SystemExit):
+    """A signal came. No KeyboardInterrupt: where that has passed through `exec`, Python ends with another code."""
+
+
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
     """Within, TERM and HUP interrupt as the keyboard does, whatever is running; a second one ends the process at once.
 
-    Raises KeyboardInterrupt with the signal's number. What is ignored, as HUP under nohup, stays ignored.
+    Raises Interrupted, whose code is 128 and the signal's number. What is ignored, as HUP under nohup, stays ignored.
     """
     before = {number: signal.getsignal(number) for number in SIGNALS}
     before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
@@ -49,7 +53,7 @@ def interruptible() -> Iterator[None]:
     def interrupt(number: int, frame: object) -> None:
         for each in before:
             signal.signal(each, signal.SIG_DFL)
-        raise KeyboardInterrupt(number)
+        raise Interrupted(128 + number)
 
     for number in before:
         signal.signal(number, interrupt)
@@ -70,8 +74,8 @@ def run(command: Callable[[], int | None], resumes: str = "") -> int:
             return command() or 0
     except (ValueError, DataError, OSError) as error:
         code, line = 2, f"error: {error}"
-    except KeyboardInterrupt as error:
-        code, line = 128 + (error.args or [signal.SIGINT])[0], f"\ninterrupted{resumes and '; '}{resumes}"
+    except (Interrupted, KeyboardInterrupt) as error:
+        code, line = getattr(error, "code", 130), f"\ninterrupted{resumes and '; '}{resumes}"
     with contextlib.suppress(OSError):  # the terminal may be what has gone
         print(line, file=sys.stderr, flush=True)
     return code
