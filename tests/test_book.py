@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import nbformat
 import pytest
 import yaml
+from sphinx.util.matching import Matcher
 
 import rstdp
 from report.lab import registry
@@ -67,6 +68,12 @@ def test_contents_name_every_chapter_in_order_and_every_page():
     assert CHAPTERS == sorted(f"book/{path.stem}" for path in BOOK.glob("*.ipynb"))
     assert [Path(chapter).name[:2] for chapter in CHAPTERS] == [f"{n + 1:02d}" for n in range(len(CHAPTERS))]
     assert sorted(PAGES) == sorted(f"book/{path.stem}" for path in BOOK.glob("*.md"))
+
+
+def test_what_tools_leave_in_hidden_folders_and_environments_is_no_page():
+    excluded = Matcher(CONFIG["exclude_patterns"])
+    assert all(map(excluded, (".history", ".conda", "book/.ipynb_checkpoints", ".venv", "venv", "env")))
+    assert not any(map(excluded, ("book", "book/_static", *(f"{chapter}.ipynb" for chapter in CHAPTERS))))
 
 
 def test_readme_lists_the_chapters_that_the_contents_name():

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from report import ROOT, build
 from report.__main__ import main
-from rstdp.fast import cache
+from rstdp.fast import cache, compiled
 from rstdp.show import process
 
 TRAIN = ["train", "--train", "300", "--test", "50", *(word for change in (
@@ -114,8 +115,8 @@ def test_a_folder_in_use_is_refused_until_it_is_free(tmp_path, capsys):
 
 
 def test_a_killed_process_does_not_keep_others_out(tmp_path):
-    code = "import sys, time, pathlib; from rstdp.show import process; process.alone(pathlib.Path(sys.argv[1]))" \
-           ".__enter__(); print(1, flush=True); time.sleep(600)"
+    code = "import sys, time, pathlib; from rstdp.show import process\n" \
+           "with process.alone(pathlib.Path(sys.argv[1])): print(1, flush=True); time.sleep(600)"
     holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE)
     holder.stdout.readline()
     with pytest.raises(OSError, match="in use"):
@@ -157,7 +158,8 @@ def test_what_a_killed_process_left_of_a_cache_is_written_over(tmp_path):
 
 def notebook(path, code):
     cells = [nbformat.v4.new_code_cell("seed = 0", metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(code)]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    kernel = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
 
 
 @pytest.mark.parametrize("code, message", [
@@ -188,3 +190,77 @@ def test_a_killed_worker_is_one_line():
 
     with pytest.raises(ChildProcessError, match="fewer --jobs"):
         list(parallel.spread(_die, [(1,), (2,)], 2))
+
+
+# --- other people's machines ---
+
+
+def test_without_a_cache_that_can_be_written_numba_gets_a_folder_of_the_users_own(tmp_path):
+    code = ("from numba.core import caching\n"
+            "for each in (caching.InTreeCacheLocator, caching.UserWideCacheLocator):\n"
+            "    each.from_function = classmethod(lambda *arguments: None)\n"
+            "import rstdp, numba; print(numba.config.CACHE_DIR)")
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    found = subprocess.run([sys.executable, "-c", code], env={**environment, "TMPDIR": str(tmp_path)}, cwd=ROOT,
+                           text=True, check=True, capture_output=True).stdout.strip()
+    folder = tmp_path / f"rstdp-numba-{os.getuid()}"
+    assert found == str(folder) and folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_of_somebody_else_is_not_taken_for_a_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / f"rstdp-numba-{os.getuid()}").symlink_to(tmp_path / "theirs")
+    assert not compiled.fallback().startswith(str(tmp_path / "rstdp"))
+
+
+PYTHON = """#!{interpreter}
+import sys
+sys.version_info = ({version}, 0, "final", 0)
+if sys.argv[1] == "-c":
+    exec(sys.argv[2])
+else:  # python -m venv --clear .venv
+    open("made", "a").write(" ".join(sys.argv[1:]))
+    sys.exit(1)
+"""
+
+
+@pytest.fixture()
+def make(tmp_path):
+    """`make setup` in an empty folder, with a Python that says it is of some version."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements.txt").touch()
+
+    def run(version, *arguments):
+        pretended(tmp_path / "python", version)
+        return subprocess.run(["make", "setup", "PYTHON=./python", *arguments], cwd=tmp_path, text=True,
+                              capture_output=True, env={**os.environ, "MAKEFLAGS": ""})
+    return run
+
+
+def pretended(path, version):
+    path.write_text(PYTHON.format(interpreter=sys.executable, version=version), encoding="utf-8")
+    path.chmod(0o755)
+
+
+def test_setup_refuses_an_old_python_and_leaves_nothing(make, tmp_path):
+    ran = make("3, 10")
+    assert ran.returncode and "this needs Python 3.11 or newer, and ./python is 3.10" in ran.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Makefile", "python", "requirements.txt"]
+
+
+@pytest.mark.parametrize("state", ["missing", "no interpreter", "dead link", "too old", "sound"])
+def test_setup_makes_a_broken_environment_anew(state, make, tmp_path):
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / ".ready").touch()  # it was sound once
+    python = tmp_path / ".venv" / "bin" / "python"
+    if state == "missing":
+        shutil.rmtree(tmp_path / ".venv")
+    elif state == "dead link":
+        python.symlink_to("/nowhere/python3")
+    elif state != "no interpreter":
+        pretended(python, "3, 12" if state == "sound" else "3, 10")
+    make("3, 13")
+    assert (tmp_path / "made").exists() == (state != "sound")
+    if state != "sound":
+        assert (tmp_path / "made").read_text(encoding="utf-8") == "-m venv --clear .venv"
