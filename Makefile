@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Pages link the report and the PDF where `make site` has put them beside the pages.
 export BOOK_SITE := $(if $(wildcard _build/html/book.pdf),yes)
+# Whatever the locale, what Python writes for other programs is in UTF-8.
+export PYTHONUTF8 := 1
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .PHONY: help setup venv report book lab browser pdf site site-check test check colab-check benchmark clean

@@ -116,7 +116,7 @@ def reference(entry: Mapping) -> tuple[list[str], str, str]:
 
 def chapters(folder: Path) -> list[Path]:
     """The notebooks that _toc.yml names, in order."""
-    parts = yaml.safe_load((folder / "_toc.yml").read_text())["parts"]
+    parts = yaml.safe_load((folder / "_toc.yml").read_text(encoding="utf-8"))["parts"]
     files = [folder / f"{entry['file']}.ipynb" for part in parts for entry in part["chapters"]]
     return [path for path in files if path.exists()]
 
@@ -179,7 +179,7 @@ class Citation(Markdown):
 
     def lines(self) -> list[str]:
         folder = Path(self.env.app.srcdir)
-        entry = yaml.safe_load((folder / "CITATION.cff").read_text())
+        entry = yaml.safe_load((folder / "CITATION.cff").read_text(encoding="utf-8"))
         if self.arguments[0] == "paper":
             entry = entry["references"][0]
         else:
@@ -213,7 +213,8 @@ class Versions(Markdown):
         changed = " with changes" if git(folder, "status", "--porcelain") else ""
         today = datetime.datetime.now(datetime.UTC).date()
         text = f"Built on {today}, on {platform.system()} ({platform.machine()}) with {os.cpu_count()} cores"
-        table = [f"| {name} | {version} |" for name, version in versions((folder / "requirements.txt").read_text())]
+        requirements = (folder / "requirements.txt").read_text(encoding="utf-8")
+        table = [f"| {name} | {version} |" for name, version in versions(requirements)]
         return [text + (f", from commit `{commit}`{changed}." if commit else "."), "",
                 "| Package | Version |", "|---|---|", *table]
 

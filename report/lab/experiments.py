@@ -77,7 +77,7 @@ def names() -> list[str]:
 
 def recorded_names() -> list[str]:
     """The experiments whose results are recorded: all that no preset trains by itself."""
-    presets = (tomllib.loads(path.read_text()) for path in (REPORT / "presets").glob("*.toml"))
+    presets = (tomllib.loads(path.read_text(encoding="utf-8")) for path in (REPORT / "presets").glob("*.toml"))
     return sorted(set(names()) - {name for preset in presets for name in preset["experiments"]})
 
 
@@ -90,7 +90,7 @@ def load(name: str) -> Experiment:
     if not path.exists():
         raise ValueError(f"unknown experiment {name!r}; known are {', '.join(names())}")
     try:
-        raw = tomllib.loads(path.read_text())
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is not valid TOML: {error}") from error
     for key in raw.keys() - KEYS:
@@ -215,7 +215,7 @@ def _passes(experiment: Experiment, variant: str) -> Passes:
 def _sessions(folder: Path) -> list[dict]:
     """Where a run was computed; one that was resumed may have seen several versions of the code."""
     path = folder / "sessions.json"
-    return json.loads(path.read_text()) if path.exists() else []
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
 def recorded(experiment: Experiment, results: Path, checksum: str) -> dict[tuple[str, int], tuple[dict, list]]:
@@ -224,7 +224,7 @@ def recorded(experiment: Experiment, results: Path, checksum: str) -> dict[tuple
     Valid are runs with all their epochs, of the present configuration and data, by code that computed the same.
     """
     try:
-        facts = json.loads((results / "provenance.json").read_text())
+        facts = json.loads((results / "provenance.json").read_text(encoding="utf-8"))
         with open(results / "accuracy.csv", newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))[1:]
     except (OSError, ValueError):
@@ -252,7 +252,7 @@ def collect(experiment: Experiment, results: Path, work: Path, checksum: str, ag
         if (folder / "run.json").exists():
             with open(folder / "accuracy.csv", newline="", encoding="utf-8") as file:
                 rows += list(csv.reader(file))[1:]
-            runs.append(json.loads((folder / "run.json").read_text()))
+            runs.append(json.loads((folder / "run.json").read_text(encoding="utf-8")))
             if experiment.weights and seed == experiment.seeds[0]:
                 weights = (folder / "weights.npz").read_bytes()
                 write_whole(results / f"{variant}-{seed}.npz", lambda file, weights=weights: file.write(weights))

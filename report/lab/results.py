@@ -145,7 +145,7 @@ def load(name: str, folders: Sequence[Path]) -> Result:
         raise Missing(name, f"no result of experiment `{name}`")
     try:
         rows = pd.read_csv(path / "accuracy.csv")
-        facts = json.loads((path / "provenance.json").read_text())
+        facts = json.loads((path / "provenance.json").read_text(encoding="utf-8"))
         assert len(rows) and set(facts) >= {"runs", "parameters", "dataset", "data_md5", "configurations"}
         return Result(facts["experiment"], rows, facts, path)
     except (OSError, ValueError, KeyError, AssertionError) as error:
@@ -178,7 +178,7 @@ def read_table(file: str, folders: Sequence[Path]) -> tuple[pd.DataFrame, dict]:
     """A result file that no experiment wrote, such as verify/agreement.csv, and its provenance. Raises Missing."""
     path = need(file, folders)
     facts = path.parent / "provenance.json"
-    return pd.read_csv(path), json.loads(facts.read_text()) if facts.exists() else {}
+    return pd.read_csv(path), json.loads(facts.read_text(encoding="utf-8")) if facts.exists() else {}
 
 
 @functools.cache

@@ -80,7 +80,7 @@ class Table:
         path = job.out / file
         if job.again or not path.exists():
             return
-        self.facts = json.loads((job.out / "provenance.json").read_text())
+        self.facts = json.loads((job.out / "provenance.json").read_text(encoding="utf-8"))
         wrong = [f"rows of other {name}" for name, value in same.items()
                  if self.facts.get(name) != json.loads(json.dumps(value))]
         wrong += [f"stale rows ({reason})" for reason in provenance.stale(self.facts, job.result.needs)]
