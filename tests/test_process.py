@@ -34,12 +34,6 @@ def start(*arguments, package="rstdp"):
                             stdout=subprocess.DEVNULL)
 
 
-def wait_for(seen, running):
-    """Until something is there."""
-    while not seen() and running.poll() is None:
-        time.sleep(0.01)
-
-
 def weights(path):
     with np.load(path) as data:
         return {name: data[name].tobytes() for name in ("s1", "s2", "s3", "decision_map")}
@@ -49,55 +43,68 @@ def half_files(folder):
     return [path for path in folder.rglob("*") if path.suffix in (".tmp", ".lock") or path.name == ".lock"]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole")
-    assert start(*TRAIN, "--out", folder).wait() == 0
-    return weights(folder / "weights.npz")
-
-
-@pytest.mark.parametrize("name", CODES)
-def test_a_signal_at_any_moment_costs_nothing_that_was_saved(name, undisturbed, tmp_path):
-    """Each after a random number of checkpoints, of which there are seventeen."""
-    command, path = [*TRAIN, "--out", tmp_path / "run", "--cache", tmp_path / "cache"], tmp_path / "run/checkpoint.npz"
-    written, moments = 0, set(random.Random(name).sample(range(1, 18), 2))
-    for moment in sorted(moments):
-        running = start(*command)
-        before = path.stat().st_mtime_ns if path.exists() else 0
+def test_signals_at_any_moment_cost_nothing_that_was_saved(tmp_path):
+    """Each comes after a random one of the seventeen checkpoints, or while the next is being written."""
+    assert start(*TRAIN, "--out", tmp_path / "whole").wait() == 0
+    folder = tmp_path / "killed"
+    command, path = [*TRAIN, "--out", folder, "--cache", tmp_path / "cache"], folder / "checkpoint.npz"
+    moments, written = sorted(random.Random(0).sample(range(1, 17), len(CODES))), 0
+    for name, moment in zip(CODES, moments):
+        running, before = start(*command), stamp(path)
         while written < moment and running.poll() is None:
-            now = path.stat().st_mtime_ns if path.exists() else 0
-            written, before = written + (now != before), now
+            written, before = written + (stamp(path) != before), stamp(path)
             time.sleep(0.001)
         running.send_signal(getattr(signal, f"SIG{name}"))
         error = running.communicate()[1]
-        assert running.returncode in (CODES[name], 0)
-        if name != "KILL" and running.returncode:
-            assert error.strip().splitlines()[-1].startswith("interrupted; the same command goes on")
-            assert "Traceback" not in error and not half_files(tmp_path)
+        assert running.returncode == CODES[name] and "Traceback" not in error
+        if name != "KILL":
+            assert error.strip().splitlines()[-1] == "interrupted; the same command goes on from the last checkpoint"
+            assert not half_files(tmp_path)
     assert start(*command).wait() == 0
-    assert weights(tmp_path / "run" / "weights.npz") == undisturbed
+    assert weights(folder / "weights.npz") == weights(tmp_path / "whole" / "weights.npz")
     assert not half_files(tmp_path)
 
 
+def stamp(path):
+    """When a file was written, 0 where it is missing."""
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+WORKERS = """
+import sys, time
+from report.lab import parallel
+from rstdp.show import process
+print("ready", flush=True)
+sys.exit(process.run(lambda: list(parallel.spread(time.sleep, [(600,), (600,)], 2))))
+"""
+
+
 @pytest.mark.parametrize("name", ["TERM", "KILL"])
-def test_workers_end_with_the_command_that_began_them(name, tmp_path):
-    """Also where they are in a pass that would take minutes, and the next command is not kept out by them."""
-    (tmp_path / "x.toml").write_text(
-        'train = 300\ntest = 50\nseeds = [0, 1]\n[variants.a]\n"s1.maps" = 8\n"s2.maps" = 20\n"s3.maps" = 20\n'
-        '"s1.epochs" = 1\n"s2.epochs" = 1\n"s3.epochs" = 100000\n', encoding="utf-8")
-    command = ["run", tmp_path / "x.toml", "--out", tmp_path / "out", "--work", tmp_path / "work", "--jobs", "2"]
-    running = start(*command, package="report")
-    wait_for(lambda: len(list(tmp_path.glob("work/*/accuracy.csv"))) == 2, running)
-    assert main(list(map(str, command))) == 2  # the folder is in use
-    workers = psutil.Process(running.pid).children(recursive=True)
-    assert len(workers) >= 2
+@pytest.mark.parametrize("busy", [False, True])
+def test_workers_end_with_the_command_that_began_them(name, busy):
+    """Also where they have only just been begun."""
+    running = subprocess.Popen([sys.executable, "-c", WORKERS], cwd=ROOT, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL)
+    running.stdout.readline()
+    workers = []
+    while len(workers) < 2 or (busy and min(each.num_threads() for each in workers) < 2):  # the watch is one
+        workers = [each for each in psutil.Process(running.pid).children() if "LokyProcess" in " ".join(each.cmdline())]
+        time.sleep(0.01)
     running.send_signal(getattr(signal, f"SIG{name}"))
-    assert name == "KILL" or "Traceback" not in running.communicate()[1]
     assert running.wait() == CODES[name]
     assert not psutil.wait_procs(workers, timeout=60)[1]
-    with process.alone(tmp_path / "out"), process.alone(tmp_path / "work" / "a-0"):
-        pass
-    assert not half_files(tmp_path / "out")
+
+
+def test_an_experiment_in_use_is_refused(tmp_path, capsys):
+    (tmp_path / "x.toml").write_text(
+        'train = 60\ntest = 20\n[variants.a]\n"s1.maps" = 4\n"s2.maps" = 6\n"s3.maps" = 10\n"s3.epochs" = 1',
+        encoding="utf-8")
+    command = ["run", str(tmp_path / "x.toml"), "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
+    with process.alone(tmp_path / "out"):
+        assert main(command) == 2
+    assert capsys.readouterr().err == (f"error: {tmp_path / 'out'} is in use by another run: wait until that ends, or "
+                                       "choose another folder\n")
+    assert not (tmp_path / "work").exists()
 
 
 def test_a_folder_in_use_is_refused_until_it_is_free(tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import multiprocessing
 import os
 import signal
 import threading
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from joblib import Parallel, delayed
+from joblib.externals.loky.backend.process import LokyProcess
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 
@@ -28,15 +30,15 @@ def spread(function: Callable, tasks: Iterable[tuple], jobs: int, ordered: bool 
 
 
 def _bound(parent: int, function: Callable, task: tuple):
-    """One task, in a process that ends with its parent: on a cluster, or without other processes, nothing is bound."""
-    if os.getppid() == parent:
+    """One task, in a process that ends with its parent where joblib has begun one, as it has not on a cluster."""
+    if isinstance(multiprocessing.current_process(), LokyProcess):
         _watch(parent)
     return function(*task)
 
 
 @functools.cache
 def _watch(parent: int) -> None:
-    """Once a process: end it when it has another parent."""
+    """Once a process: end it when it has another parent, perhaps already."""
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
