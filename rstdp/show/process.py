@@ -42,15 +42,19 @@ class Interrupted(SystemExit):
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[list[int]]:
     """Within, TERM and HUP interrupt as the keyboard does, whatever is running; a second one ends the process at once.
 
-    Raises Interrupted, whose code is 128 and the signal's number. What is ignored, as HUP under nohup, stays ignored.
+    Yields a list that gets the signal's number; raises Interrupted, whose code is 128 and that number. What is
+    ignored, as HUP under nohup, stays ignored.
     """
     before = {number: signal.getsignal(number) for number in SIGNALS}
     before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
 
+    came: list[int] = []
+
     def interrupt(number: int, frame: object) -> None:
+        came.append(number)
         for each in before:
             signal.signal(each, signal.SIG_DFL)
         raise Interrupted(128 + number)
@@ -58,7 +62,7 @@ def interruptible() -> Iterator[None]:
     for number in before:
         signal.signal(number, interrupt)
     try:
-        yield
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -69,13 +73,17 @@ def run(command: Callable[[], int | None], resumes: str = "") -> int:
 
     Either ends in one line on standard error; resumes: what it says of an interrupted command.
     """
+    came: list[int] = []
     try:
-        with interruptible():
+        with interruptible() as came:
             return command() or 0
-    except (ValueError, DataError, OSError) as error:
-        code, line = 2, f"error: {error}"
-    except (Interrupted, KeyboardInterrupt) as error:
-        code, line = getattr(error, "code", 130), f"\ninterrupted{resumes and '; '}{resumes}"
+    except BaseException as error:
+        if came or isinstance(error, KeyboardInterrupt):  # joblib, about to start, raises its own
+            code, line = 128 + (came or [signal.SIGINT])[0], f"\ninterrupted{resumes and '; '}{resumes}"
+        elif isinstance(error, ValueError | DataError | OSError):
+            code, line = 2, f"error: {error}"
+        else:
+            raise
     with contextlib.suppress(OSError):  # the terminal may be what has gone
         print(line, file=sys.stderr, flush=True)
     return code
