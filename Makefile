@@ -7,9 +7,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Pages link the report and the PDF where `make site` has put them beside the pages.
 export BOOK_SITE := $(if $(wildcard _build/html/book.pdf),yes)
+# Whatever the locale, what Python writes for other programs is in UTF-8.
+export PYTHONUTF8 := 1
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help setup report book lab browser pdf site site-check test check colab-check benchmark clean
+.PHONY: help setup venv report book lab browser pdf site site-check test check colab-check benchmark clean
 
 help:
 	@echo "make report [PRESET=quick|mnist|full]                   run the chapters and write the replication report"
@@ -28,9 +30,15 @@ help:
 
 setup: $(VENV)/.ready
 
+# A .venv that is half made, or whose Python has gone or is too old, is made anew.
+SOUND := $(shell $(BIN)/python -c 'import pip, sys; print(sys.version_info >= (3, 11))' 2>/dev/null)
+venv:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("error: this needs Python 3.11 or newer, and \
+	$(PYTHON) is %d.%d; name another: make setup PYTHON=python3.12" % sys.version_info[:2])'
+	$(PYTHON) -m venv --clear $(VENV)
+
 # Without CUDA on Linux, the CPU build of torch saves gigabytes: install it into .venv first (README).
-$(VENV)/.ready: requirements.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+$(VENV)/.ready: requirements.txt $(if $(filter True,$(SOUND)),,venv)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/python -m ipykernel install --sys-prefix --name python3 >/dev/null
 	touch $@

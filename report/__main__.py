@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rstdp.data import DataError
+from rstdp.show import process
 
 from . import RESULTS
 from .lab import experiments, registry, results, runner
@@ -99,19 +99,12 @@ def build(options: argparse.Namespace) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. Expected mistakes end in one line on standard error and exit code 2."""
+    """Run one command. Expected mistakes and signals end in one line on standard error; see `process.run`."""
     options = parser().parse_args(arguments)
-    try:
-        if options.command == "run":
-            return runner.run(options.name, options)
-        return {"list": show_list, "build": build}[options.command](options)
-    except (ValueError, DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        anew = " without --again" if getattr(options, "again", False) else ""
-        print(f"\ninterrupted; the same command{anew} goes on where it stopped", file=sys.stderr)
-        return 130
+    command = {"list": show_list, "run": lambda options: runner.run(options.name, options), "build": build}
+    anew = " without --again" if getattr(options, "again", False) else ""
+    return process.run(lambda: command[options.command](options),
+                       f"the same command{anew} goes on where it stopped")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ finished runs and finished chapters are kept until code, data or parameters chan
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import hashlib
 import json
@@ -24,15 +25,17 @@ from typing import Any
 
 import nbformat
 import papermill
-from joblib import Parallel, delayed
+from nbclient.exceptions import DeadKernelError
 from nbconvert import HTMLExporter
 from tqdm import tqdm
 
 from rstdp import data
 from rstdp.config import get_config
+from rstdp.files import write_text
+from rstdp.show import process
 
 from . import REPORT, RESULTS, ROOT
-from .lab import experiments, provenance, registry, schema
+from .lab import experiments, parallel, provenance, registry, schema
 
 BOOK = ROOT / "book"
 NAMES = {"dataset": schema.known_data_set, "configuration": get_config}  #: parameters that name something
@@ -51,6 +54,10 @@ div#notebook, div.cell, div.output_subarea, div.text_cell_render { padding: 0; m
 .prompt, .anchor-link { display: none; }
 </style>
 """
+
+
+class NotebookError(RuntimeError):
+    """A notebook has stopped; the message names it, and the cell and its error."""
 
 
 class PresetError(ValueError):
@@ -110,7 +117,8 @@ def parameters_of(chapter: Path) -> dict[str, Any]:
 
 def run_notebook(source: Path, target: Path, parameters: dict) -> float:
     """Execute one notebook with papermill; keep an earlier execution of the same source, code and parameters."""
-    key = hashlib.sha256(json.dumps([source.read_text(), provenance.source(), parameters]).encode()).hexdigest()
+    made_of = [source.read_text(encoding="utf-8"), provenance.source(), parameters]
+    key = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
     if target.exists():
         made = nbformat.read(target, 4).metadata.get("rstdp", {})
         if made.get("key") == key:
@@ -119,15 +127,22 @@ def run_notebook(source: Path, target: Path, parameters: dict) -> float:
     execute(source, partial, parameters)
     notebook, seconds = nbformat.read(partial, 4), time.perf_counter() - started
     notebook.metadata["rstdp"] = {"key": key, "seconds": round(seconds, 1)}
-    nbformat.write(notebook, target)
-    partial.unlink()
+    nbformat.write(notebook, partial)
+    partial.replace(target)
     return seconds
 
 
 def execute(source: Path, target: Path, parameters: dict) -> None:
-    """Run one notebook in a fresh kernel, in its own folder."""
-    papermill.execute_notebook(str(source), str(target), parameters, cwd=str(source.parent), progress_bar=False,
-                               kernel_name="python3", extra_arguments=["--IPKernelApp.log_level=50"])
+    """Run one notebook in a fresh kernel, in its own folder. Raises NotebookError."""
+    try:
+        papermill.execute_notebook(str(source), str(target), parameters, cwd=str(source.parent), progress_bar=False,
+                                   kernel_name="python3", extra_arguments=["--IPKernelApp.log_level=50"])
+    except papermill.PapermillExecutionError as error:
+        raise NotebookError(f"{source.name} stopped in cell {error.exec_count}: {error.ename}: {error.evalue}"
+                            ) from None
+    except DeadKernelError:
+        raise NotebookError(f"{source.name} stopped because its kernel was killed, perhaps because memory ran out "
+                            "(fewer --jobs need less)") from None
 
 
 def recompute(names: list[str], output: Path, jobs: int) -> Path:
@@ -152,14 +167,14 @@ def recompute(names: list[str], output: Path, jobs: int) -> Path:
 
 def run_chapters(preset: dict, output: Path, jobs: int) -> dict[str, float]:
     """Execute the chapters; returns the seconds each took."""
-    tasks = [delayed(run_notebook)(chapter, output / chapter.name, {
+    tasks = [(chapter, output / chapter.name, {
         key: value for key, value in preset["chapters"].items() if key in parameters_of(chapter)})
         for chapter in chapters()]
-    done = Parallel(n_jobs=jobs, return_as="generator")(tasks)
     times = {}
-    for chapter in (bar := tqdm(chapters(), desc="chapters", unit="chapter")):
-        bar.set_postfix_str(chapter.stem)
-        times[chapter.stem] = round(next(done), 1)
+    with contextlib.closing(parallel.spread(run_notebook, tasks, jobs, ordered=True)) as done:
+        for chapter in (bar := tqdm(chapters(), desc="chapters", unit="chapter")):
+            bar.set_postfix_str(chapter.stem)
+            times[chapter.stem] = round(next(done), 1)
     return times
 
 
@@ -173,14 +188,19 @@ def write_html(executed: Path, target: Path) -> None:
     html = re.sub(r"<title>.*?</title>", "<title>Replication report</title>", html, count=1)
     html = re.sub(r"<html(?![^>]*lang)", '<html lang="en"', html, count=1)
     html = re.sub(r"<table", '<div class="scroll" role="region" aria-label="table" tabindex="0"><table', html)
-    target.write_text(html.replace("</table>", "</table></div>"))
+    write_text(target, html.replace("</table>", "</table></div>"))
 
 
 def build(preset_name: str, changes: list[str], jobs: int) -> Path:
     """Make the whole report; returns the path of the HTML file."""
-    preset = load_preset(preset_name, changes)
-    output, started = REPORT / "output" / preset_name, time.perf_counter()
-    output.mkdir(parents=True, exist_ok=True)
+    preset, output = load_preset(preset_name, changes), REPORT / "output" / preset_name
+    with process.alone(output):
+        return write(preset_name, preset, output, jobs)
+
+
+def write(preset_name: str, preset: dict, output: Path, jobs: int) -> Path:
+    """`build` where no other process is in the folder."""
+    started = time.perf_counter()
     recorded = [RESULTS]
     # processes that are begun from here, kernels too, find both packages from any folder
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -211,7 +231,7 @@ def main(preset: str, changes: list[str], jobs: int) -> int:
     """`build`; a notebook that fails ends in one line and exit code 1."""
     try:
         build(preset, changes, jobs)
-    except papermill.PapermillExecutionError as error:
-        print(f"error: a notebook stopped in cell {error.exec_count}: {error.ename}: {error.evalue}", file=sys.stderr)
+    except NotebookError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,6 +1,5 @@
 """Files of results and weights: written whole or not at all; weights are refused where they do not fit."""
 
-import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -33,10 +32,11 @@ def write_whole(path: str | os.PathLike, write: Callable[[BinaryIO], object]) ->
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise OSError(error.errno, f"cannot write {path} ({error.strerror}); what was saved before is intact. Free "
                       "space or choose another folder, then run the same command again to resume") from error
+    finally:
+        if os.path.exists(temporary):
+            temporary.unlink()
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -123,13 +123,15 @@ class Network:
                 **{name: weight.numpy(force=True) for name, weight in self.weights.items()}}
 
     def restore(self, arrays: dict[str, np.ndarray], path: str | os.PathLike) -> None:
-        """Take over `arrays()` as read from a file. Raises CheckpointError where their shapes are others."""
-        for name, weight in self.weights.items():
-            if weight.shape != arrays[name].shape:
-                raise CheckpointError(f"{path}: {name} has the shape {arrays[name].shape}, the configuration says "
-                                      f"{tuple(weight.shape)}")
-            self.weights[name] = torch.from_numpy(arrays[name]).to(self.device)
-        self.decision_map = torch.from_numpy(arrays.get("decision_map", self.decision_map.numpy()))
+        """Take over `arrays()` as read from a file. Raises CheckpointError where one is missing or of another kind."""
+        arrays = {"decision_map": self.decision_map.numpy(), **arrays}  # older files have none
+        for name, mine in self.arrays().items():
+            found = arrays.get(name, np.empty(0))
+            if (found.shape, found.dtype) != (mine.shape, mine.dtype):
+                raise CheckpointError(f"{path}: {name} is {found.dtype} {found.shape}, the configuration says "
+                                      f"{mine.dtype} {mine.shape}")
+        self.weights = {name: torch.from_numpy(arrays[name]).to(self.device) for name in self.weights}
+        self.decision_map = torch.from_numpy(arrays["decision_map"])
 
     def save(self, path: str | os.PathLike, compressed: bool = True, **extra) -> None:
         """Write weights and configuration as an .npz; an older file stays until the new one is whole."""

@@ -179,7 +179,7 @@ class Trainer:
         stored = read_npz(path)
         try:
             check_digest(path, str(stored["digest"]), self.config)
-            run, progress = json.loads(str(stored["run"])), Progress(**json.loads(str(stored["progress"])))
+            run, progress = {**json.loads(str(stored["run"]))}, Progress(**json.loads(str(stored["progress"])))
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise CheckpointError(f"{path} is no checkpoint of a training run ({error}); choose another output "
                                   "folder") from error

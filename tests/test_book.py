@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib.metadata
 import importlib.util
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import nbformat
 import pytest
 import yaml
+from sphinx.util.matching import Matcher
 
 import rstdp
 from report.lab import registry
@@ -67,6 +69,12 @@ def test_contents_name_every_chapter_in_order_and_every_page():
     assert CHAPTERS == sorted(f"book/{path.stem}" for path in BOOK.glob("*.ipynb"))
     assert [Path(chapter).name[:2] for chapter in CHAPTERS] == [f"{n + 1:02d}" for n in range(len(CHAPTERS))]
     assert sorted(PAGES) == sorted(f"book/{path.stem}" for path in BOOK.glob("*.md"))
+
+
+def test_what_tools_leave_in_hidden_folders_and_environments_is_no_page():
+    excluded = Matcher(CONFIG["exclude_patterns"])
+    assert all(map(excluded, (".history", ".conda", "book/.ipynb_checkpoints", ".venv", "venv", "env")))
+    assert not any(map(excluded, ("book", "book/_static", *(f"{chapter}.ipynb" for chapter in CHAPTERS))))
 
 
 def test_readme_lists_the_chapters_that_the_contents_name():
@@ -267,7 +275,7 @@ def test_map_on_the_first_page_agrees_with_the_configuration():
 
 def test_configuration_of_the_site():
     assert CONFIG["only_build_toc_files"] is True
-    assert {"_build", ".venv", "report", "tests"} <= set(CONFIG["exclude_patterns"])
+    assert {"_build", "report", "tests"} <= set(CONFIG["exclude_patterns"])
     assert CONFIG["execute"]["execute_notebooks"] in ("cache", "force") and not CONFIG["execute"]["allow_errors"]
     options = CONFIG["sphinx"]["config"]
     assert options["numfig"] is True
@@ -300,6 +308,21 @@ def test_launch_buttons_lead_to_the_repository_or_nowhere(tmp_path, environment,
     assert SITE.repository(environment, tmp_path) == expected
 
 
+def test_a_book_within_another_repository_is_not_taken_for_its_own(tmp_path):
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    subprocess.run(["git", "-C", str(tmp_path), "remote", "add", "origin", "git@github.com:a/b.git"], check=True)
+    (tmp_path / "unpacked").mkdir()
+    assert SITE.repository({}, tmp_path) and SITE.repository({}, tmp_path / "unpacked") is None
+
+
+def test_a_chapter_that_does_not_say_what_it_is_good_for_is_named(tmp_path):
+    (tmp_path / "_toc.yml").write_text("parts: [{chapters: [{file: 01-mine}]}]", encoding="utf-8")
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "01-mine.ipynb")
+    directive = SimpleNamespace(env=SimpleNamespace(app=SimpleNamespace(srcdir=tmp_path)), error=ValueError)
+    with pytest.raises(ValueError, match="01-mine.ipynb: its metadata lack 'afterwards'"):
+        SITE.Chapters.lines(directive)
+
+
 @pytest.mark.parametrize("found", [None, ("https://github.com/someone/book", "main")])
 def test_buttons_that_need_a_repository_appear_only_with_one(monkeypatch, found):
     monkeypatch.setattr(SITE, "repository", lambda environment, folder: found)
@@ -310,6 +333,20 @@ def test_buttons_that_need_a_repository_appear_only_with_one(monkeypatch, found)
     for button in ("use_edit_page_button", "use_issues_button", "use_repository_button"):
         assert options.get(button, False) == bool(found)
     assert ("colab_url" in options["launch_buttons"]) == bool(found)
+
+
+@pytest.mark.parametrize("path", sorted(path.relative_to(ROOT) for folder in (BOOK, ROOT / "report", ROOT / "rstdp")
+                                        for path in [*folder.rglob("*.py"), *folder.glob("*.ipynb")]), ids=str)
+def test_text_files_are_in_utf_8_whatever_the_locale(path):
+    """`open`, `read_text` and `write_text` name an encoding; ruff's rule misses most, not knowing what is a path."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        text = "\n".join(cell.source for cell in code_cells(path.with_suffix("")))
+    for call in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)):
+        method, name = getattr(call.func, "attr", ""), getattr(call.func, "id", "")
+        binary = name == "open" and len(call.args) > 1 and "b" in ast.literal_eval(call.args[1])
+        if (name == "open" and not binary) or method in ("read_text", "write_text"):
+            assert "encoding" in {keyword.arg for keyword in call.keywords}, f"{path}: {ast.unparse(call)}"
 
 
 def test_citation_is_that_of_the_citation_file():

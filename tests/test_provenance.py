@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import rstdp
 from report import RESULTS, ROOT
 from report.lab import experiments, provenance, registry
 from report.studies import benchmark, readout
@@ -138,6 +139,37 @@ def test_the_source_includes_subpackages(tmp_path, monkeypatch):
 
 def test_the_commit_tells_of_changes_in_both_packages_but_not_in_results():
     commit = provenance.commit()
-    if commit != "unknown":
+    if not commit.startswith("none"):
         head = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True).stdout
         assert commit[:12] == head[:12] and commit[12:] in ("", "+changes")
+
+
+def test_a_commit_is_named_only_of_its_own_repository(tmp_path, monkeypatch):
+    """Unpacked within another repository, and committed there; in one of its own; with `rstdp` from elsewhere."""
+    def git(*arguments, folder):
+        subprocess.run(["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b", *arguments], check=True)
+
+    root = tmp_path / "theirs" / "unpacked"
+    for package in ("rstdp", "report"):
+        (root / package).mkdir(parents=True)
+        (root / package / "__init__.py").touch()
+    monkeypatch.setattr(provenance, "ROOT", root)
+    monkeypatch.setattr(provenance, "PACKAGE", root / "rstdp")
+    none = f"none (no repository; version {rstdp.__version__}, source {provenance.source()})"
+    assert provenance.commit() == none
+    git("init", "-q", folder=tmp_path / "theirs")
+    git("commit", "-q", "--allow-empty", "-m", "theirs", folder=tmp_path / "theirs")
+    assert provenance.commit() == none
+    git("add", ".", folder=tmp_path / "theirs")
+    git("commit", "-q", "-m", "with ours", folder=tmp_path / "theirs")
+    assert provenance.commit() == none
+    git("init", "-q", folder=root)
+    git("commit", "-q", "--allow-empty", "-m", "a start", folder=root)
+    assert provenance.commit() == none  # the code is no part of it
+    git("add", ".", folder=root)
+    git("commit", "-q", "-m", "ours", folder=root)
+    assert len(provenance.commit()) == 12
+    (root / "rstdp" / "__init__.py").write_text("a = 1", encoding="utf-8")
+    assert provenance.commit().endswith("+changes")
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "theirs")
+    assert provenance.commit().startswith("none")

@@ -45,7 +45,8 @@ def main() -> None:
     if options.folder is None:
         return
     printed = options.folder / "print.html"  # Sphinx writes the page as if it stood here, but into a folder
-    printed.write_text(for_paper((options.folder / "book" / "index.html").read_text()))
+    page = (options.folder / "book" / "index.html").read_text(encoding="utf-8")
+    printed.write_text(for_paper(page), encoding="utf-8")
     with tempfile.TemporaryDirectory() as profile:
         done = subprocess.run([program, *FLAGS, f"--user-data-dir={profile}", f"--print-to-pdf={options.pdf.resolve()}",
                                printed.resolve().as_uri()], capture_output=True, text=True)

@@ -28,10 +28,14 @@ REMOTE = re.compile(r"(?:https?://(?:[^/@]*@)?|ssh://git@|git@)github\.com(?::\d
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What git prints, or an empty string where there is no git, no repository or no such thing."""
-    try:
-        return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True,
+    """What git prints, or an empty string where there is no git, no such thing or no repository of the folder's own."""
+    def output(*arguments: str) -> str:
+        return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, encoding="utf-8",
                               check=True).stdout.strip()
+
+    try:
+        own = folder.samefile(output("rev-parse", "--show-toplevel"))  # it may lie in somebody else's
+        return output(*arguments) if own else ""
     except (OSError, subprocess.CalledProcessError):
         return ""
 
@@ -112,7 +116,7 @@ def reference(entry: Mapping) -> tuple[list[str], str, str]:
 
 def chapters(folder: Path) -> list[Path]:
     """The notebooks that _toc.yml names, in order."""
-    parts = yaml.safe_load((folder / "_toc.yml").read_text())["parts"]
+    parts = yaml.safe_load((folder / "_toc.yml").read_text(encoding="utf-8"))["parts"]
     files = [folder / f"{entry['file']}.ipynb" for part in parts for entry in part["chapters"]]
     return [path for path in files if path.exists()]
 
@@ -175,7 +179,7 @@ class Citation(Markdown):
 
     def lines(self) -> list[str]:
         folder = Path(self.env.app.srcdir)
-        entry = yaml.safe_load((folder / "CITATION.cff").read_text())
+        entry = yaml.safe_load((folder / "CITATION.cff").read_text(encoding="utf-8"))
         if self.arguments[0] == "paper":
             entry = entry["references"][0]
         else:
@@ -193,8 +197,10 @@ class Chapters(Markdown):
         folder = Path(self.env.app.srcdir)
         rows = [["* - Chapter", "  - Afterwards you can"]]
         for path in chapters(folder):
-            afterwards = json.loads(path.read_text(encoding="utf-8"))["metadata"]["afterwards"]
-            rows.append([f"* - []({path.name})", f"  - {afterwards}"])
+            metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
+            if "afterwards" not in metadata:
+                raise self.error(f"{path.name}: its metadata lack 'afterwards', what a reader can do then")
+            rows.append([f"* - []({path.name})", f"  - {metadata['afterwards']}"])
         return [":::{list-table}", ":header-rows: 1", ":widths: 35 65", "", *sum(rows, []), ":::"]
 
 
@@ -207,7 +213,8 @@ class Versions(Markdown):
         changed = " with changes" if git(folder, "status", "--porcelain") else ""
         today = datetime.datetime.now(datetime.UTC).date()
         text = f"Built on {today}, on {platform.system()} ({platform.machine()}) with {os.cpu_count()} cores"
-        table = [f"| {name} | {version} |" for name, version in versions((folder / "requirements.txt").read_text())]
+        requirements = (folder / "requirements.txt").read_text(encoding="utf-8")
+        table = [f"| {name} | {version} |" for name, version in versions(requirements)]
         return [text + (f", from commit `{commit}`{changed}." if commit else "."), "",
                 "| Package | Version |", "|---|---|", *table]
 

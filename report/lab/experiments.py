@@ -8,6 +8,7 @@ where it does not learn by the model's own. Runs are independent, so joblib spre
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import functools
@@ -18,17 +19,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from joblib import Parallel, delayed
 
 from rstdp import data
 from rstdp.config import LAYERS, Config, get_config
 from rstdp.fast import batched
+from rstdp.files import write_whole
 from rstdp.learning import Passes
 from rstdp.plasticity import BUILT_IN, get_rule
+from rstdp.show import process
 from rstdp.training import Trainer, write_csv
 
 from .. import REPORT
-from . import provenance, registry, schema
+from . import parallel, provenance, registry, schema
 
 EVENTS = "nmnist"  #: how the names of those data sets begin that depend on the fingerprint "events"
 
@@ -165,18 +167,21 @@ def run(experiment: Experiment, results: Path, work: Path, jobs: int = -1, quiet
     checksum, asked = dataset.checksum(), experiment.asked or experiment.runs()
     kept = recorded(experiment, results, checksum)
     left = [one for one in asked if again or one not in kept]
+    if not left:
+        return results
     dataset.split(experiment.validation)
     for variant in dict.fromkeys(variant for variant, _ in left):
         _try(experiment, variant, dataset)
-    _drop(experiment, left, work, anew)
     if device:
         groups = [[one for one in left if one[0] == variant] for variant in experiment.variants]
     else:
         groups = [[one] for one in left]
-    done = Parallel(n_jobs=1 if device else jobs, return_as="generator_unordered")(
-        delayed(_train)(experiment, group, work, quiet, device, cache) for group in groups if group)
-    for _ in done:
-        collect(experiment, results, work, checksum)
+    tasks = [(experiment, group, work, quiet, device, cache) for group in groups if group]
+    done = parallel.spread(_train, tasks, 1 if device else jobs)
+    with process.alone(results), contextlib.closing(done):
+        _drop(experiment, left, work, anew)
+        for _ in done:
+            collect(experiment, results, work, checksum)
     return results
 
 
@@ -186,6 +191,15 @@ def _train(experiment: Experiment, runs: list[tuple[str, int]], work: Path, quie
     registry.discover()  # a worker process knows no rule, encoder or data set of a study yet
     if not device:
         torch.set_num_threads(1)  # the runs share the cores between them
+    with contextlib.ExitStack() as stack:
+        for variant, seed in runs:  # those that a killed command has left are about to end
+            stack.enter_context(process.alone(work / f"{variant}-{seed}", wait=30))
+        _train_alone(experiment, runs, work, quiet, device, cache)
+
+
+def _train_alone(experiment: Experiment, runs: list[tuple[str, int]], work: Path, quiet: bool, device: str,
+                 cache: Path | None) -> None:
+    """`_train` where no other process is in the folders."""
     dataset, trainers = data.load(experiment.dataset, experiment.train, experiment.test), []
     for variant, seed in runs:
         folder = work / f"{variant}-{seed}"
@@ -215,7 +229,7 @@ def _passes(experiment: Experiment, variant: str) -> Passes:
 def _sessions(folder: Path) -> list[dict]:
     """Where a run was computed; one that was resumed may have seen several versions of the code."""
     path = folder / "sessions.json"
-    return json.loads(path.read_text()) if path.exists() else []
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
 def _try(experiment: Experiment, variant: str, dataset: data.Dataset) -> None:
@@ -293,9 +307,10 @@ def collect(experiment: Experiment, results: Path, work: Path, checksum: str) ->
         if (whole and len(made) == experiment.variants[variant].s3.epochs
                 and not stale(_sessions(folder), experiment.needs(variant))):
             rows += made
-            runs.append(json.loads((folder / "run.json").read_text()))
+            runs.append(json.loads((folder / "run.json").read_text(encoding="utf-8")))
             if experiment.weights and seed == experiment.seeds[0]:
-                (results / f"{variant}-{seed}.npz").write_bytes((folder / "weights.npz").read_bytes())
+                weights = (folder / "weights.npz").read_bytes()
+                write_whole(results / f"{variant}-{seed}.npz", lambda file, weights=weights: file.write(weights))
         elif (variant, seed) in kept:
             runs.append(kept[variant, seed][0])
             rows += kept[variant, seed][1]

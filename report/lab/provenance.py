@@ -124,22 +124,28 @@ def source() -> str:
 
 
 def commit() -> str:
-    """The git commit of the code, with "+changes" where the working tree differs; "unknown" outside a checkout."""
+    """The git commit of the code, with "+changes" where the working tree differs; else its version and `source`.
+
+    A repository that merely surrounds the code, or `rstdp` from elsewhere, has no commit that would name it.
+    """
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True,
+        return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, encoding="utf-8",
                               check=True).stdout.strip()
 
     try:
-        changed = git("status", "--porcelain", "--", "rstdp", "report", ":!report/results")
-        return git("rev-parse", "HEAD")[:12] + ("+changes" if changed else "")
+        git("ls-files", "--error-unmatch", "rstdp/__init__.py", "report/__init__.py")
+        if ROOT.samefile(git("rev-parse", "--show-toplevel")) and PACKAGE.samefile(ROOT / "rstdp"):
+            changed = git("status", "--porcelain", "--", "rstdp", "report", ":!report/results")
+            return git("rev-parse", "HEAD")[:12] + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        pass
+    return f"none (no repository; version {rstdp.__version__}, source {source()})"
 
 
 def processor() -> str:
     """The name of the CPU, as far as the system tells."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     except OSError:

@@ -181,7 +181,7 @@ def read_table(file: str, folders: Sequence[Path]) -> tuple[pd.DataFrame, dict]:
     """A result file that no experiment wrote, such as verify/agreement.csv, and its provenance. Raises Missing."""
     path = need(file, folders)
     facts = path.parent / "provenance.json"
-    return pd.read_csv(path), json.loads(facts.read_text()) if facts.exists() else {}
+    return pd.read_csv(path), json.loads(facts.read_text(encoding="utf-8")) if facts.exists() else {}
 
 
 @functools.cache

@@ -17,15 +17,16 @@ from typing import Any
 
 import pandas as pd
 import torch
-from joblib import Parallel, delayed, parallel_config
+from joblib import parallel_config
 from tqdm import tqdm
 
 from rstdp.data import Dataset, load
 from rstdp.files import write_text
+from rstdp.show import process
 from rstdp.show.commands import check_device
 
 from .. import REPORT, RESULTS
-from . import experiments, provenance, registry, schema
+from . import experiments, parallel, provenance, registry, schema
 
 
 @dataclass
@@ -48,8 +49,7 @@ class Job:
 
     def spread(self, function: Callable, tasks: Sequence[tuple], what: str, unit: str = "run") -> Iterator:
         """function(*task) of every task, as they finish, side by side, with a bar."""
-        done = Parallel(n_jobs=self.jobs, return_as="generator_unordered")(
-            delayed(_alone)(function, task) for task in tasks)
+        done = parallel.spread(_single, [(function, task) for task in tasks], self.jobs)
         return iter(tqdm(done, total=len(tasks), desc=what, unit=unit))
 
     def write(self, file: str, table: pd.DataFrame, **how) -> None:
@@ -63,7 +63,7 @@ class Job:
         provenance.write_json(self.out / "provenance.json", provenance.describe(self.result.needs, **facts))
 
 
-def _alone(function: Callable, task: tuple):
+def _single(function: Callable, task: tuple):
     """One task of many: they share the cores between them."""
     torch.set_num_threads(1)
     return function(*task)
@@ -82,7 +82,7 @@ class Table:
         path = job.out / file
         if job.again or not path.exists():
             return
-        self.facts = json.loads((job.out / "provenance.json").read_text())
+        self.facts = json.loads((job.out / "provenance.json").read_text(encoding="utf-8"))
         wrong = [f"rows of other {name}" for name, value in same.items()
                  if self.facts.get(name) != json.loads(json.dumps(value))]
         wrong += [f"stale rows ({reason})" for reason in provenance.stale(self.facts, job.result.needs)]
@@ -162,7 +162,8 @@ def run_study(result: registry.Result, options) -> int:
     if own and result.recorded and out.resolve().is_relative_to(RESULTS):
         raise ValueError(f"{result.name} with other settings or data is not the result that is recorded in {out}; name "
                          "a folder of its own with --out")
-    return result.make(job) or 0
+    with process.alone(job.out) if result.recorded else contextlib.nullcontext():
+        return result.make(job) or 0
 
 
 def settings(result: registry.Result, changes: Sequence[str]) -> SimpleNamespace:

@@ -58,7 +58,7 @@ def studies(page: Page) -> None:
     """Every result that no experiment made."""
     names = [name for name in registry.results() if name not in page.kept]
     paths = {name: locate(f"{name}/provenance.json", page.recorded) for name in names}
-    found = {name: json.loads(path.read_text()) for name, path in paths.items() if path}
+    found = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items() if path}
     page.say("Results of studies:")
     page.table([(f"`{name}`", f"`{command(name)}`", facts["commit"], facts["behaviour"],
                  facts["machine"]["processor"], facts["written"][:16].replace("T", " "),
@@ -81,7 +81,7 @@ def versions(page: Page) -> None:
 def commands(page: Page) -> None:
     """How long the chapters and this page took, and the two commands."""
     chapters = page.results.parent / "chapters.json"
-    seconds = json.loads(chapters.read_text()).get("seconds") if chapters.exists() else None
+    seconds = json.loads(chapters.read_text(encoding="utf-8")).get("seconds") if chapters.exists() else None
     if seconds:
         page.say("The chapters ran with this preset, each in a fresh kernel:")
         page.table([(chapter, f"{each:.0f} s") for chapter, each in seconds.items()], ["chapter", "time"])

@@ -12,7 +12,7 @@ where counting does, `s3` how most sums are left out. `batched` trains many seed
 spike times on disk; `normal` draws first weights that are the same on every processor.
 """
 
-from . import cache
+from . import cache, compiled  # noqa: F401  # before the others: it finds a place for what numba compiles
 from .conv import final_potentials
 from .draw import normal
 from .encoding import encode

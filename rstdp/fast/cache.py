@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from ..config import LAYERS
@@ -44,10 +45,26 @@ def mapped(path: Path, parts: Iterable[Tensor], images: int) -> Tensor:
     cannot be written or the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+    if not usable(path):
+        with FileLock(lock := path.with_suffix(".lock")):  # of several processes one makes it, and the others wait
+            try:
+                if not usable(path):
+                    make(path, parts, images)
+            finally:
+                lock.unlink()
+    return torch.from_numpy(np.load(path, mmap_mode="c"))
+
+
+def usable(path: Path) -> bool:
+    """Whether there is such a file, and whole."""
     with contextlib.suppress(OSError, ValueError, EOFError):
-        return torch.from_numpy(np.load(path, mmap_mode="c"))
-    out, done = None, 0
+        return np.load(path, mmap_mode="r").ndim == 4
+    return False
+
+
+def make(path: Path, parts: Iterable[Tensor], images: int) -> None:
+    """Write the file beside its place and move it there; what a killed process has left beside it is written over."""
+    unfinished, out, done = path.with_suffix(".tmp"), None, 0
     try:
         for part in parts:
             if out is None:
@@ -62,4 +79,3 @@ def mapped(path: Path, parts: Iterable[Tensor], images: int) -> Tensor:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    return torch.from_numpy(np.load(path, mmap_mode="c"))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from pathlib import Path
 
 import torch
 
 from ..config import CONFIGS, get_config, parameter_names
-from ..data import DATASETS, DataError, load
+from ..data import DATASETS, load
 from ..images.picture import load_image
 from ..network import SILENT, Network, load_pretrained
 from ..training import Trainer
+from . import process
 
 EXAMPLES = """examples:
   python -m rstdp train --out runs/first                       learn scikit-learn's digits, about half a minute
@@ -115,15 +115,16 @@ def train(options: argparse.Namespace) -> None:
     if options.device:
         check_device(options.device)
     place = {"fast": False, "device": options.device} if options.device else {}
-    trainer = (Watched if options.tensorboard else Trainer)(
-        config, load(options.dataset, options.train, options.test), options.seed, options.out, options.validation,
-        cache=options.cache, **place)
-    if len(trainer.rows) > config.s3.epochs:
-        print(f"{options.out} holds {len(trainer.rows)} passes over S3, more than the {config.s3.epochs} asked for; "
-              "they stay as they are. For fewer choose another --out")
-    elif trainer.rows:
-        print(f"resuming after epoch {trainer.rows[-1]['epoch']} of S3")
-    trainer.run()
+    data = load(options.dataset, options.train, options.test)
+    with process.alone(options.out):
+        trainer = (Watched if options.tensorboard else Trainer)(
+            config, data, options.seed, options.out, options.validation, cache=options.cache, **place)
+        if len(trainer.rows) > config.s3.epochs:
+            print(f"{options.out} holds {len(trainer.rows)} passes over S3, more than the {config.s3.epochs} asked "
+                  "for; they stay as they are. For fewer choose another --out")
+        elif trainer.rows:
+            print(f"resuming after epoch {trainer.rows[-1]['epoch']} of S3")
+        trainer.run()
     if not trainer.rows:
         return print(f"S3 has learned nothing: s3.epochs is 0\nweights: {options.out / 'weights.npz'}")
     last = trainer.rows[-1]
@@ -155,15 +156,9 @@ def classify(options: argparse.Namespace) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. Expected mistakes end in one line on standard error and exit code 2."""
+    """Run one command. Expected mistakes and signals end in one line on standard error; see `process.run`."""
     options = parser().parse_args(arguments)
-    try:
-        {"train": train, "evaluate": evaluate, "classify": classify}[options.command](options)
-    except (ValueError, DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 130
-    return 0
+    command = {"train": train, "evaluate": evaluate, "classify": classify}[options.command]
+    return process.run(lambda: command(options), "the same command goes on from the last checkpoint"
+                       if options.command == "train" else "")
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from rstdp.files import write_npz
 
-from ...lab import provenance
+from ...lab import parallel, provenance
 from ...lab.registry import result
 from ...lab.runner import Job, Table
 from . import NEEDS, model
@@ -50,9 +49,9 @@ def compare_features(task: Task, inputs: Encoded, pairs, seed: int, jobs: int) -
     if not task.together:
         features = {start: model.stdp_features(task, inputs, model.FIGURE5, start) for start in starts}
     for rule in model.RULES:
-        every = np.stack(Parallel(n_jobs=jobs)(delayed(trained)(task, inputs, pair, rule, start,
-                                                                features[start] if rule == "stdp" else None)
-                                               for start in starts for pair in pairs))
+        every = np.stack(list(parallel.spread(trained, [
+            (task, inputs, pair, rule, start, features[start] if rule == "stdp" else None)
+            for start in starts for pair in pairs], jobs, ordered=True)))
         found, n = model.overlaps(every), len(pairs)
         for i, pair in enumerate(pairs):
             others = np.delete(found[i, :n], i).mean() if n > 1 else 1.0
@@ -89,8 +88,8 @@ def make(job: Job) -> None:
         inputs, features = model.encoded(task, seed, data), {}
         if not task.together:  # S2 after STDP does not depend on the pair
             wanted = sorted({size for _, size, rule in left if rule == "stdp"})
-            features = dict(zip(wanted, Parallel(n_jobs=job.jobs)(
-                delayed(model.stdp_features)(task, inputs, size, seed) for size in wanted)))
+            features = dict(zip(wanted, parallel.spread(
+                model.stdp_features, [(task, inputs, size, seed) for size in wanted], job.jobs, ordered=True)))
         tasks = [(task, inputs, pair, size, rule, seed, features.get(size) if rule == "stdp" else None)
                  for pair, size, rule in left]
         for row in job.spread(one, tasks, f"seed {seed}"):

@@ -1,0 +1,48 @@
+"""Runs side by side, in processes that end with the one that has begun them, whatever ends it."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from joblib import Parallel, delayed
+from joblib.externals.loky.backend.process import LokyProcess
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+
+def spread(function: Callable, tasks: Iterable[tuple], jobs: int, ordered: bool = False) -> Iterator:
+    """function(*task) of every task, `jobs` at a time (-1: one a core), in order or as they finish.
+
+    Raises ChildProcessError where the system has killed a process.
+    """
+    done = Parallel(n_jobs=jobs, return_as="generator" if ordered else "generator_unordered")(
+        delayed(_bound)(os.getpid(), function, task) for task in tasks)
+    try:
+        yield from done
+    except TerminatedWorkerError:
+        raise ChildProcessError("a process of those that run side by side was killed, perhaps because memory ran out "
+                                "(fewer --jobs need less); the same command goes on where it stopped") from None
+
+
+def _bound(parent: int, function: Callable, task: tuple):
+    """One task, in a process that ends with its parent where joblib has begun one, as it has not on a cluster."""
+    if isinstance(multiprocessing.current_process(), LokyProcess):
+        _watch(parent)
+    return function(*task)
+
+
+@functools.cache
+def _watch(parent: int) -> None:
+    """Once a process: end it when it has another parent, perhaps already."""
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the keyboard interrupts both, and the parent knows what to do
+    threading.Thread(target=watch, daemon=True).start()

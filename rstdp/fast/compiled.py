@@ -1,0 +1,21 @@
+"""Where compiled functions are kept between two starts: numba's own places, or else a folder that can be written."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numba
+
+
+def fallback() -> str:
+    """A folder of the present user's in the folder for temporary files; a new one where somebody else has its name."""
+    folder = Path(tempfile.gettempdir(), f"rstdp-numba-{os.getuid() if hasattr(os, 'getuid') else ''}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    mine = not hasattr(os, "getuid") or (folder.lstat().st_uid == os.getuid() and not folder.is_symlink())
+    return str(folder) if mine else tempfile.mkdtemp()
+
+
+try:
+    numba.njit(cache=True)(lambda: None)
+except RuntimeError:  # neither __pycache__ nor the user's own cache can be written, as under another user's id
+    numba.config.CACHE_DIR = fallback()

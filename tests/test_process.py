@@ -1,0 +1,273 @@
+"""How commands end: signals, kills, folders in use, notebooks that stop. Resumed, they give the same bits."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import numpy as np
+import psutil
+import pytest
+
+from report import ROOT, build
+from report.__main__ import main
+from rstdp.fast import cache, compiled
+from rstdp.show import process
+
+TRAIN = ["train", "--train", "300", "--test", "50", *(word for change in (
+    "s1.maps=8", "s2.maps=20", "s3.maps=20", "s1.epochs=2", "s2.epochs=2", "s3.epochs=12")
+    for word in ("--set", change))]
+CODES = {"INT": 130, "TERM": 143, "HUP": 129, "KILL": -9}
+
+
+def start(*arguments, package="rstdp"):
+    """The command in a process of its own, which a signal from the keyboard reaches also where pytest ignores it."""
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); " \
+           f"from {package}.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT, text=True,
+                            env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE,
+                            stdout=subprocess.DEVNULL)
+
+
+def weights(path):
+    with np.load(path) as data:
+        return {name: data[name].tobytes() for name in ("s1", "s2", "s3", "decision_map")}
+
+
+def half_files(folder):
+    return [path for path in folder.rglob("*") if path.suffix in (".tmp", ".lock") or path.name == ".lock"]
+
+
+def test_signals_at_any_moment_cost_nothing_that_was_saved(tmp_path):
+    """Each comes after a random one of the seventeen checkpoints, or while the next is being written."""
+    assert start(*TRAIN, "--out", tmp_path / "whole").wait() == 0
+    folder = tmp_path / "killed"
+    command, path = [*TRAIN, "--out", folder, "--cache", tmp_path / "cache"], folder / "checkpoint.npz"
+    moments, written = sorted(random.Random(0).sample(range(1, 17), len(CODES))), 0
+    for name, moment in zip(CODES, moments):
+        running, before = start(*command), stamp(path)
+        while written < moment and running.poll() is None:
+            written, before = written + (stamp(path) != before), stamp(path)
+            time.sleep(0.001)
+        running.send_signal(getattr(signal, f"SIG{name}"))
+        error = running.communicate()[1]
+        assert running.returncode == CODES[name] and "Traceback" not in error
+        if name != "KILL":
+            assert error.strip().splitlines()[-1] == "interrupted; the same command goes on from the last checkpoint"
+            assert not half_files(tmp_path)
+    assert start(*command).wait() == 0
+    assert weights(folder / "weights.npz") == weights(tmp_path / "whole" / "weights.npz")
+    assert not half_files(tmp_path)
+
+
+def stamp(path):
+    """When a file was written, 0 where it is missing."""
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+WORKERS = """
+import sys, time
+from report.lab import parallel
+from rstdp.show import process
+print("ready", flush=True)
+sys.exit(process.run(lambda: list(parallel.spread(time.sleep, [(600,), (600,)], 2))))
+"""
+
+
+@pytest.mark.parametrize("name", ["TERM", "KILL"])
+@pytest.mark.parametrize("busy", [False, True])
+def test_workers_end_with_the_command_that_began_them(name, busy):
+    """Also where they have only just been begun."""
+    running = subprocess.Popen([sys.executable, "-c", WORKERS], cwd=ROOT, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL)
+    running.stdout.readline()
+    workers = []
+    while len(workers) < 2 or (busy and min(each.num_threads() for each in workers) < 2):  # the watch is one
+        workers = [each for each in psutil.Process(running.pid).children() if "LokyProcess" in " ".join(each.cmdline())]
+        time.sleep(0.01)
+    running.send_signal(getattr(signal, f"SIG{name}"))
+    assert running.wait() == CODES[name]
+    assert not psutil.wait_procs(workers, timeout=60)[1]
+
+
+def test_an_experiment_in_use_is_refused(tmp_path, capsys):
+    (tmp_path / "x.toml").write_text(
+        'train = 60\ntest = 20\n[variants.a]\n"s1.maps" = 4\n"s2.maps" = 6\n"s3.maps" = 10\n"s3.epochs" = 1',
+        encoding="utf-8")
+    command = ["run", str(tmp_path / "x.toml"), "--out", str(tmp_path / "out"), "--work", str(tmp_path / "work")]
+    with process.alone(tmp_path / "out"):
+        assert main(command) == 2
+    assert capsys.readouterr().err == (f"error: {tmp_path / 'out'} is in use by another run: wait until that ends, or "
+                                       "choose another folder\n")
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_folder_in_use_is_refused_until_it_is_free(tmp_path, capsys):
+    folder = tmp_path / "run"
+    with process.alone(folder):
+        (folder / ".checkpoint.npz.7.tmp").write_bytes(b"half")
+        with pytest.raises(OSError, match="run is in use by another run: wait until"):
+            process.alone(folder).__enter__()
+        running = start(*TRAIN, "--out", folder)
+        assert "in use" in running.communicate()[1] and running.returncode == 2
+        assert list(folder.glob(".*.tmp"))  # only who is alone there tidies up
+    with process.alone(folder):
+        assert not list(folder.glob(".*.tmp"))
+    assert not list(folder.iterdir())
+
+
+def test_a_killed_process_does_not_keep_others_out(tmp_path):
+    code = "import sys, time, pathlib; from rstdp.show import process\n" \
+           "with process.alone(pathlib.Path(sys.argv[1])): print(1, flush=True); time.sleep(600)"
+    holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE)
+    holder.stdout.readline()
+    with pytest.raises(OSError, match="in use"):
+        process.alone(tmp_path).__enter__()
+    holder.kill()
+    holder.wait()
+    with process.alone(tmp_path):
+        pass
+
+
+def test_signals_are_as_before_after_a_command_and_stay_ignored_where_they_were():
+    before = signal.getsignal(signal.SIGTERM)
+    old = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with process.interruptible():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            with pytest.raises(process.Interrupted) as caught:
+                signal.raise_signal(signal.SIGTERM)
+            assert caught.value.code == 143
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL  # a second one ends the process at once
+        assert signal.getsignal(signal.SIGTERM) is before
+        assert process.run(lambda: signal.raise_signal(signal.SIGTERM)) == 143
+    finally:
+        signal.signal(signal.SIGHUP, old)
+
+
+def test_what_a_killed_process_left_of_a_cache_is_written_over(tmp_path):
+    import torch
+
+    path = tmp_path / "encode-train-0.npy"
+    path.with_suffix(".tmp").write_bytes(b"half")
+    times = torch.zeros(3, 6, 4, 4, dtype=torch.uint8)
+    assert torch.equal(cache.mapped(path, [times], 3), times)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# --- notebooks that stop ---
+
+
+def notebook(path, code):
+    cells = [nbformat.v4.new_code_cell("seed = 0", metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(code)]
+    kernel = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+
+
+@pytest.mark.parametrize("code, message", [
+    ("1 / 0", "02-second.ipynb stopped in cell 2: ZeroDivisionError: division by zero"),
+    ("import os; os.kill(os.getpid(), 9)", "02-second.ipynb stopped because its kernel was killed")])
+def test_a_chapter_that_stops_is_named_and_the_others_are_kept(code, message, tmp_path, monkeypatch, capsys):
+    for folder in ("book", "presets"):
+        (tmp_path / folder).mkdir()
+    notebook(tmp_path / "book" / "01-first.ipynb", "print(seed)")
+    notebook(tmp_path / "book" / "02-second.ipynb", code)
+    (tmp_path / "presets" / "tiny.toml").write_text("experiments = []", encoding="utf-8")
+    monkeypatch.setattr(build, "BOOK", tmp_path / "book")
+    monkeypatch.setattr(build, "REPORT", tmp_path)
+    for _ in range(2):
+        assert main(["build", "--preset", "tiny", "--jobs", "1"]) == 1
+        error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+        assert len(error) == 1 and message in error[0]
+    kept = json.loads((tmp_path / "output" / "tiny" / "01-first.ipynb").read_text(encoding="utf-8"))
+    assert kept["metadata"]["rstdp"]["seconds"] >= 0
+
+
+def _die(number):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_one_line():
+    from report.lab import parallel
+
+    with pytest.raises(ChildProcessError, match="fewer --jobs"):
+        list(parallel.spread(_die, [(1,), (2,)], 2))
+
+
+# --- other people's machines ---
+
+
+def test_without_a_cache_that_can_be_written_numba_gets_a_folder_of_the_users_own(tmp_path):
+    code = ("from numba.core import caching\n"
+            "for each in (caching.InTreeCacheLocator, caching.UserWideCacheLocator):\n"
+            "    each.from_function = classmethod(lambda *arguments: None)\n"
+            "import rstdp, numba; print(numba.config.CACHE_DIR)")
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    found = subprocess.run([sys.executable, "-c", code], env={**environment, "TMPDIR": str(tmp_path)}, cwd=ROOT,
+                           text=True, check=True, capture_output=True).stdout.strip()
+    folder = tmp_path / f"rstdp-numba-{os.getuid()}"
+    assert found == str(folder) and folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_of_somebody_else_is_not_taken_for_a_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / f"rstdp-numba-{os.getuid()}").symlink_to(tmp_path / "theirs")
+    assert not compiled.fallback().startswith(str(tmp_path / "rstdp"))
+
+
+PYTHON = """#!{interpreter}
+import sys
+sys.version_info = ({version}, 0, "final", 0)
+if sys.argv[1] == "-c":
+    exec(sys.argv[2])
+else:  # python -m venv --clear .venv
+    open("made", "a").write(" ".join(sys.argv[1:]))
+    sys.exit(1)
+"""
+
+
+@pytest.fixture()
+def make(tmp_path):
+    """`make setup` in an empty folder, with a Python that says it is of some version."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements.txt").touch()
+
+    def run(version, *arguments):
+        pretended(tmp_path / "python", version)
+        return subprocess.run(["make", "setup", "PYTHON=./python", *arguments], cwd=tmp_path, text=True,
+                              capture_output=True, env={**os.environ, "MAKEFLAGS": ""})
+    return run
+
+
+def pretended(path, version):
+    path.write_text(PYTHON.format(interpreter=sys.executable, version=version), encoding="utf-8")
+    path.chmod(0o755)
+
+
+def test_setup_refuses_an_old_python_and_leaves_nothing(make, tmp_path):
+    ran = make("3, 10")
+    assert ran.returncode and "this needs Python 3.11 or newer, and ./python is 3.10" in ran.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Makefile", "python", "requirements.txt"]
+
+
+@pytest.mark.parametrize("state", ["missing", "no interpreter", "dead link", "too old", "sound"])
+def test_setup_makes_a_broken_environment_anew(state, make, tmp_path):
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / ".ready").touch()  # it was sound once
+    python = tmp_path / ".venv" / "bin" / "python"
+    if state == "missing":
+        shutil.rmtree(tmp_path / ".venv")
+    elif state == "dead link":
+        python.symlink_to("/nowhere/python3")
+    elif state != "no interpreter":
+        pretended(python, "3, 12" if state == "sound" else "3, 10")
+    make("3, 13")
+    assert (tmp_path / "made").exists() == (state != "sound")
+    if state != "sound":
+        assert (tmp_path / "made").read_text(encoding="utf-8") == "-m venv --clear .venv"
