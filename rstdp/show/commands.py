@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
+import warnings
 from collections import Counter
 from pathlib import Path
 
 import torch
 
 from ..config import CONFIGS, get_config, parameter_names
-from ..data import DATASETS, load
-from ..images.picture import load_image
+from ..data import DATASETS, DataError, load
+from ..images.picture import SeveralDigits, load_image
 from ..network import SILENT, Network, load_pretrained
 from ..training import Trainer
 from . import process
@@ -143,16 +145,31 @@ def evaluate(options: argparse.Namespace) -> None:
         print(f"  digit {digit}: {right[mine].double().mean():.1%} of {int(mine.sum())}")
 
 
-def classify(options: argparse.Namespace) -> None:
+def classify(options: argparse.Namespace) -> int:
+    """Exit code 2 where a picture could not be read; the others are."""
     network, _ = open_weights(options.weights, "digits")  # a picture is what they are, grey and 28 x 28
+    code = 0
     for path in options.image:
-        c2 = network.features(load_image(path)[None])
+        try:
+            with warnings.catch_warnings(record=True) as notes:
+                warnings.simplefilter("always", SeveralDigits)
+                image = load_image(path)
+        except DataError as error:
+            print(f"error: {error}", file=sys.stderr)
+            code = 2
+            continue
+        for note in notes:
+            print(f"warning: {note.message}", file=sys.stderr)
+        c2 = network.features(image[None])
         decision = int(network.decide(c2)[0][0])
+        if decision == SILENT:
+            print(f"{path}: silent: no neuron of the last layer received a spike")
+            continue
         strongest = network.potentials(c2)[0].amax(dim=(1, 2)).topk(min(10, network.config.s3.maps)).indices
         votes = Counter(network.decision_map[strongest].tolist()).most_common(3)
-        shown = "silent: no neuron of the last layer received a spike" if decision == SILENT else decision
-        print(f"{path}: {shown}  (the ten strongest maps stand for "
+        print(f"{path}: {decision}  (the ten strongest maps stand for "
               + ", ".join(f"{digit} ({count} maps)" for digit, count in votes) + ")")
+    return code
 
 
 def main(arguments: list[str] | None = None) -> int:
