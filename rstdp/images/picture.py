@@ -109,9 +109,9 @@ def without_paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
     rest = rest[inner]
     soft = ndimage.gaussian_filter(rest, side / SIDE)
     lines = np.zeros_like(rest)
-    for turn in (lambda size: size, lambda size: size[::-1]):  # lying lines, standing lines
-        run = ndimage.grey_opening(ndimage.grey_dilation(soft, turn((odd(0.02), 1))), turn((1, odd(0.6))))
-        thin = rest - ndimage.grey_opening(rest, turn((odd(0.05), 1)))
+    for turn, length in ((1, 0.6), (-1, 0.8)):  # lying lines, and standing ones, longer than any 1
+        run = ndimage.grey_opening(ndimage.grey_dilation(soft, (odd(0.02), 1)[::turn]), (1, odd(length))[::turn])
+        thin = rest - ndimage.grey_opening(rest, (odd(0.05), 1)[::turn])
         lines = np.maximum(lines, np.minimum(run, thin))
     return np.clip(rest - paper - lines, 0, None), float(np.percentile(abs(soft - paper), 25) / 0.32)
 
