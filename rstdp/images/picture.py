@@ -178,8 +178,12 @@ def candidates(mask: np.ndarray, soft: np.ndarray) -> list[np.ndarray]:
         speck = max(high, wide) < max(6, 0.06 * side)
         line = wide > 2 * high or (high > 0.9 * mask.shape[0] and wide < 0.1 * mask.shape[1])
         table = sum(part[at].sum() for at in (0, -1, np.s_[:, 0], np.s_[:, -1])) > 0.75 * (high + wide)
-        if not (speck or line or table or np.median(slope[edge]) < 22 / side * np.percentile(soft[part], 75)):
-            found.append(part)  # the last test: what fades slowly is a shadow
+        contrast = np.percentile(soft[part], 75)
+        if speck or line or table or np.median(slope[edge]) < 22 / side * contrast:  # what fades slowly is a shadow
+            continue
+        around = soft[ndimage.binary_dilation(part, iterations=max(1, round(0.03 * side)))]
+        if np.percentile(around, 95) < 1.5 * contrast:  # else it is the rim of something that was no digit
+            found.append(part)
     return sorted(found, key=lambda part: -soft[part].sum())
 
 
