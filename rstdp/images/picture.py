@@ -154,7 +154,7 @@ def find_digit(ink: np.ndarray, noise: float = 0) -> tuple[np.ndarray, int]:
     left = soft.copy()
     for _ in range(4):
         strong = left[left > max(FAINTEST, 4 * noise)]
-        if len(strong) < 10 or np.ptp(strong) < 1:
+        if len(strong) < 10:
             break
         mask = left > 0.8 * threshold_otsu(strong)
         if found := candidates(mask, soft):
