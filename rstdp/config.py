@@ -116,7 +116,7 @@ class Config:
             return type(self)(**values)
         except ValidationError as error:
             first = error.errors()[0]
-            name, what = ".".join(map(str, first["loc"])), first["msg"].lower()
+            name, what = ".".join(map(str, first["loc"])), first["msg"].lower().removeprefix("value error, ")
             raise ValueError(f"parameter {name!r}: {what}, got {changes[name]!r}" if name else what) from None
 
 

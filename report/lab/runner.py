@@ -225,5 +225,9 @@ def _cluster(address: str) -> Iterator[None]:
         from distributed import Client
     except ImportError:
         raise ValueError("--cluster needs the package distributed: pip install distributed") from None
-    with Client(address), parallel_config(backend="dask"):
+    try:
+        client = Client(address)
+    except Exception as error:  # whatever else may answer there
+        raise ValueError(f"--cluster: no dask scheduler answers at {address} ({error})") from None
+    with client, parallel_config(backend="dask"):
         yield
