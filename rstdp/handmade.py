@@ -77,15 +77,14 @@ def decide(problem: Problem, seen: Tensor, s1: Tensor, s2: Tensor) -> tuple[Tens
         potential = torch.full_like(potential, -1.0).scatter(1, strongest, potential.gather(1, strongest))
     fires = potential.amax(2) > problem.threshold
     total = (fires[:, None] * s2.double()).sum(2)
-    best = total.max(1)
-    return torch.where(best.values > problem.threshold2, best.indices, DISTRACTOR), fires, potential
+    return torch.where(total.amax(1) > problem.threshold2, total.argmax(1), DISTRACTOR), fires, potential
 
 
 def learn_s1(problem: Problem, seen: Tensor, potential: Tensor, s1: Tensor, rates: Tensor, who: Tensor) -> None:
     """In the runs `who` (R,) the strongest neurons that fire, up to k, learn: a map or a position once at most."""
     left, run = potential.clone(), torch.arange(len(s1))
     for _ in range(problem.winners):
-        value, place = left.flatten(1).max(1)
+        value, place = left.flatten(1).amax(1), left.flatten(1).argmax(1)  # both at once, max(1), wakes more threads
         feature, position = place // left.shape[2], place % left.shape[2]
         late = 1 - seen[run, position]  # white is time 0, black is later
         _change(s1, feature, late, rates, who & (value > problem.threshold), (0.0, 1.0))
