@@ -144,7 +144,7 @@ def agree(whose: str, peer: Any, network: Network, images: Tensor) -> list[tuple
     """
     times, rows = network.encode(images), []
     for what, name in (("C1", "s1"), ("C2", "s2"), ("decisions", "")):
-        spikes = [peer.spikes(part) for part in times.split(peer.batch or len(times))]
+        spikes = (peer.spikes(part) for part in times.split(peer.batch or len(times)))
         if name:
             found = torch.cat([peer.times(peer.pooled(name, each)) for each in spikes])
             expected = network.pooled(name, times)
