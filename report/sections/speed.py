@@ -18,13 +18,15 @@ MARKS = "osD^v"
 
 def faster(rows: pd.DataFrame, stage: str, cached: str) -> str:
     """How much faster ours is than each peer, at the faster of its batches, where both start from the same."""
-    part = rows[(rows.stage == stage) & (rows.cached == cached) & ~rows.peer.isin([OURS, GPU])].dropna(subset=["ratio"])
-    found = part.groupby("peer", sort=False).ratio.min()
-    return " and ".join(f"{ratio:,.0f} times as fast as {peer}" for peer, ratio in found.items()) or "against no peer"
+    part = rows[(rows.stage == stage) & (rows.cached == cached) & ~rows.peer.isin([OURS, GPU])]
+    fastest = part.groupby("peer", sort=False).ratio.min().dropna()
+    return " and ".join(f"{ratio:,.0f} times as fast as {peer}" for peer, ratio in fastest.items())
 
 
 def like_for_like(rows: pd.DataFrame) -> str:
     """The ratios that count, each with what it compares."""
+    if set(rows.dropna(subset=["ratio"]).peer) <= {OURS, GPU}:
+        return "no peer was at hand to compare with"
     return (f"with C2 cached on both sides S3 learns {faster(rows, 'S3 learning', 'C2')}; with nothing cached on "
             f"either S3 learns {faster(rows, 'S3 learning', 'nothing')}, and an image comes to its decision "
             f"{faster(rows, 'image to decision', 'nothing')}")
