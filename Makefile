@@ -25,7 +25,7 @@ help:
 	@echo "make test                                               run the tests (RSTDP_DATA=folder adds those on MNIST)"
 	@echo "make check                                              style (ruff), types (mypy) and which module may import which"
 	@echo "make colab-check [ARGS='--folder F book/01-*.ipynb']    run every chapter, or some, as Colab would: without the repository"
-	@echo "make benchmark [DATASET=mnist]                          time every stage, against SpykeTorch where it can be imported"
+	@echo "make benchmark [DATASET=mnist]                          time every stage, against SpykeTorch and Spyker where they can be imported"
 	@echo "make clean                                              remove what make made, but for the checkpoints in report/work"
 
 setup: $(VENV)/.ready

@@ -1,4 +1,4 @@
-"""Speed, against SpykeTorch and over the size of what is computed."""
+"""Speed, against SpykeTorch and Spyker and over the size of what is computed."""
 
 from __future__ import annotations
 
@@ -11,23 +11,67 @@ from rstdp.show.figures import COLOURS, WIDTH
 from ..lab.figures import legend_below
 from ..lab.page import Page
 from ..lab.results import read_table, stale
+from ..studies.benchmark import GPU, OURS
 
 MARKS = "osD^v"
 
 
+def faster(rows: pd.DataFrame, stage: str, cached: str) -> str:
+    """How much faster ours is than each peer, at the faster of its batches, where both start from the same."""
+    part = rows[(rows.stage == stage) & (rows.cached == cached) & ~rows.peer.isin([OURS, GPU])]
+    fastest = part.groupby("peer", sort=False).ratio.min().dropna()
+    return " and ".join(f"{ratio:,.0f} times as fast as {peer}" for peer, ratio in fastest.items())
+
+
+def like_for_like(rows: pd.DataFrame) -> str:
+    """The ratios that count, each with what it compares."""
+    if set(rows.dropna(subset=["ratio"]).peer) <= {OURS, GPU}:
+        return "no peer was at hand to compare with"
+    return (f"with C2 cached on both sides S3 learns {faster(rows, 'S3 learning', 'C2')}; with nothing cached on "
+            f"either S3 learns {faster(rows, 'S3 learning', 'nothing')}, and an image comes to its decision "
+            f"{faster(rows, 'image to decision', 'nothing')}")
+
+
 def stages(page: Page) -> None:
-    """Every stage, ours and SpykeTorch's."""
+    """Every stage, ours and the peers'."""
     rows, facts = read_table("benchmark/benchmark.csv", page.recorded)
-    measured = rows.dropna(subset=["ratio"])
-    if len(measured):
-        slow, fast = measured.loc[measured.ratio.idxmin()], measured.loc[measured.ratio.idxmax()]
-        page.say(f"Against SpykeTorch, ours takes between one {slow.ratio:,.0f}th ({slow.stage}) and one "
-                 f"{fast.ratio:,.0f}th ({fast.stage}) of the time. Measured on {rows.machine.iloc[0]}, "
-                 f"{rows.threads.iloc[0]} thread, data set {facts.get('dataset', 'unknown')}."
-                 + stale("benchmark", facts))
-    page.table([(row.stage, f"{row.ours_ms:.3f}",
-                 *("—" if pd.isna(value) else f"{value:,.1f}" for value in (row.spyketorch_ms, row.ratio)))
-                for row in rows.itertuples()], ["stage", "ours (ms an image)", "SpykeTorch (ms)", "times faster"])
+    page.say(f"One thread of {rows.machine.iloc[0]}, {facts.get('images', 'unknown')} images of "
+             f"{facts.get('dataset', 'unknown')}, the same for all and with the same weights, in rounds that "
+             f"alternate: {like_for_like(rows)}. Of a peer's batches the faster one counts here."
+             + stale("benchmark", facts))
+    if missing := facts.get("missing"):
+        page.say(f"Not at hand, so that their cells are empty: {', '.join(missing)}.")
+    cells = rows.set_index(["stage", "cached", "peer", "batch"])[["ms", "ratio"]]
+    ours, peers = rows[rows.peer == OURS], [(peer, batch) for peer, batch in dict.fromkeys(
+        zip(rows.peer, rows.batch)) if peer not in (OURS, GPU)]
+    page.table([(row.stage, row.cached, f"{row.ms:.3f}",
+                 *(measured(*cells.loc[(row.stage, row.cached, *peer)]) for peer in peers))
+                for row in ours.itertuples()],
+               ["stage", "starts from", "ours", *(f"{peer}, {batch} at a time" for peer, batch in peers)])
+    on_gpu = rows[rows.peer == GPU].iloc[0]
+    memory = ", ".join(f"{row.peer} {row.peak_memory_mb:.0f} ({row.batch} at a time)"
+                       for row in rows.dropna(subset=["peak_memory_mb"]).itertuples())
+    page.say("Milliseconds an image, and how many times ours that is. *Starts from*: what is computed before the clock "
+             "starts, on all sides; from nothing, a stage begins with the image. SpykeTorch and Spyker hold a spike as "
+             "an input that stays 1 from its time on. A batch of Spyker finds its winners with the weights from before "
+             "it, so in batches of 64 it learns from stale weights; its encoder has filters of its own and no local "
+             "normalisation. A whole training run is one pass over each layer from first weights. Peak memory of one, "
+             f"in a process of its own, in MB: {memory or 'not measured'}. S3 of {on_gpu.batch} seeds in one batch on "
+             "a GPU: " + ("not measured, none was at hand." if pd.isna(on_gpu.ms) else f"{on_gpu.ms:.3f} ms an image."))
+
+
+def measured(ms: float, ratio: float) -> str:
+    return "—" if pd.isna(ms) else f"{ms:,.2f} ({ratio:,.1f})"
+
+
+def peers_agree(page: Page) -> None:
+    """What was compared before anything was timed."""
+    rows, _ = read_table("benchmark/agreement.csv", page.recorded)
+    page.say("Before anything is timed, each peer gets our spikes and the same weights, step by step; ties are spike "
+             "times that the rounding of float32 sums explains, and where others differ nothing is timed.")
+    page.table([(f"{row.peer}, {row.batch} at a time", row.what, f"{row.compared:,}", row.ties, row.different)
+                for row in rows.rename(columns={"values": "compared"}).itertuples()],
+               ["peer", "what", "values", "ties", "different"])
 
 
 def chart(table: pd.DataFrame) -> Figure:
@@ -55,4 +99,4 @@ def scaling(page: Page) -> None:
               "scaling")
 
 
-PARTS = (stages, scaling)
+PARTS = (stages, peers_agree, scaling)

@@ -10,6 +10,7 @@ from ..lab.page import Page
 from ..lab.published import PAPER, others, published
 from ..lab.results import Missing, load, load_joined, read_table
 from ..lab.statistics import RULE, Estimate
+from .speed import like_for_like
 from .student import story
 
 VERDICTS = ("reproduced", "partly", "not", "not tested yet")
@@ -38,10 +39,9 @@ def student(folders: Sequence[Path]) -> str:
 
 def speed(folders: Sequence[Path]) -> str:
     rows, _ = read_table("benchmark/benchmark.csv", folders)
-    times = rows.set_index("stage").ratio["S3 learning with test"]
     hours = load("paper", folders).part("spyketorch").groupby("seed").seconds.sum().mean() / 3600
-    return (f"**Fast.** A pass over S3 with its test takes one {times:.0f}th of SpykeTorch's time; S3's passes at the "
-            f"paper's length take {hours:.1f} hours on one core.")
+    return (f"**Fast.** On one thread, {like_for_like(rows)}. S3's passes at the paper's length take {hours:.1f} "
+            "hours on one core.")
 
 
 def rest(folders: Sequence[Path]) -> str:

@@ -7,6 +7,7 @@ than rounding lets SpykeTorch tell apart (`resolution`).
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,6 +49,15 @@ def resolution(image: Tensor, weight: Tensor, padding: int, bins: int) -> float:
     rounded = F.conv2d((image[None] < bins).float(), weight, padding=padding)
     step = float(np.spacing(np.float32((bins + 1) * exact.max())))
     return max(TIE, 2 * step + 2 * float((rounded - exact).abs().max()))
+
+
+def within_rounding(found: Tensor, inputs: Tensor, weight: Tensor, spec: Layer, bins: int) -> Tensor:
+    """Which spike times of a pooled layer (N, F, H, W), found with float32 sums, rounding explains: they lie between
+    those of a threshold that is lower and of one that is higher by as much as such a sum may be off."""
+    off = weight[0].numel() * 2.0**-24 * spec.threshold
+    early, late = (fast.pooled_times(inputs, weight, dataclasses.replace(spec, threshold=spec.threshold + by), bins)
+                   for by in (-off, off))
+    return (early <= found) & (found <= late)
 
 
 def tie(image: Tensor, weight: Tensor, spec: Layer, bins: int, recorded: list[int],

@@ -5,18 +5,21 @@ SpykeTorch (https://github.com/miladmozafari/SpykeTorch, GPL-3) is no part of th
 
 from __future__ import annotations
 
-import functools
 import importlib.util
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from rstdp import plasticity
+from rstdp.competition import SILENT
 from rstdp.config import Config
 from rstdp.encoding import DOG_SCALES, first_spike
 from rstdp.images.sources import import_torchvision
+from rstdp.network import Network
 
 from .agreement import GOLDEN
+
+PHI = (0.05, 0.95)  #: shares of misses and hits late in training, by which a benchmark rewards and punishes
 
 
 def available() -> bool:
@@ -95,56 +98,70 @@ def _record_s3(found: dict[str, Tensor], waves: list[Tensor], labels: Tensor, co
     found["s3_winners"], found["w3"] = torch.tensor(winners), conv.weight.detach().clone()
 
 
-def stages(network, images: Tensor, labels: Tensor) -> dict[str, Callable[[], None]]:
-    """SpykeTorch's stages on images (N, 28, 28) with the weights of `network`, to be timed against ours.
+class SpykeTorch:
+    """SpykeTorch as a peer of the benchmark, with the weights of `network`; see `benchmark.Ours`.
 
-    Keys as in `benchmark.Stages`. As in its example script, every step starts from the encoded image.
+    One image at a time, a tensor of steps in which an input that has fired stays 1, (bins, C, H, W) float32.
     """
-    import_torchvision()
-    from SpykeTorch import functional as sf
-    from SpykeTorch import snn, utils
 
-    config = network.config
-    kernels = [utils.DoGKernel(window, *sigmas) for window, s1, s2 in DOG_SCALES for sigmas in ((s1, s2), (s2, s1))]
-    dog, latency = utils.Filter(kernels, padding=6, thresholds=50), utils.Intensity2Latency(config.bins)
-    convs, rules = {}, {}
-    for name, spec in (("s1", config.s1), ("s2", config.s2), ("s3", config.s3)):
-        maps, channels = network.weights[name].shape[:2]
-        convs[name] = snn.Convolution(channels, maps, spec.window, spec.mean, spec.std)
-        convs[name].weight.data = network.weights[name].clone()
-        bounds = (False, config.low, config.high) if name == "s3" else ()
-        rules[name] = snn.STDP(convs[name], (spec.plus, spec.minus), *bounds)
+    batch = 1
 
-    def encode(image: Tensor) -> Tensor:
-        return latency(sf.local_normalization(dog(image[None, None].float()), config.normalisation)).sign()
+    def __init__(self, network: Network):
+        import_torchvision()
+        from SpykeTorch import functional as sf
+        from SpykeTorch import snn, utils
 
-    def forward(name: str, wave: Tensor) -> Tensor:
-        spec = getattr(config, name)
-        spikes = sf.fire(convs[name](sf.pad(wave, (spec.padding,) * 4)), spec.threshold)
-        return sf.pooling(spikes, spec.pool, spec.stride)
+        self.sf, self.config = sf, (config := network.config)
+        kernels = [utils.DoGKernel(window, *sigmas) for window, s1, s2 in DOG_SCALES for sigmas in ((s1, s2), (s2, s1))]
+        self.dog = utils.Filter(kernels, padding=6, thresholds=config.dog_threshold)
+        self.latency = utils.Intensity2Latency(config.bins)
+        self.convs = {}
+        for name, weight in network.weights.items():
+            self.convs[name] = snn.Convolution(weight.shape[1], weight.shape[0], weight.shape[2])
+            self.convs[name].weight.data = weight.clone()
+        self.rules = {name: snn.STDP(self.convs[name], (spec.plus, spec.minus))
+                      for name, spec in (("s1", config.s1), ("s2", config.s2))}
+        self.reward, self.punish = (snn.STDP(self.convs["s3"], rates, False, config.low, config.high)
+                                    for rates in plasticity.reward_rates(config, *PHI))
 
-    def stdp(name: str, wave: Tensor) -> None:
-        spec = getattr(config, name)
-        wave = sf.pad(wave, (spec.padding,) * 4)
-        potentials = sf.pointwise_inhibition(sf.fire(convs[name](wave), spec.threshold, True)[1])
+    def given(self, images: Tensor) -> Tensor:
+        return images[:, None].float()
+
+    def spikes(self, times: Tensor) -> Tensor:
+        return (times <= torch.arange(self.config.bins)[:, None, None, None]).float()
+
+    def times(self, spikes: Tensor) -> Tensor:
+        return first_spike(spikes)[None]
+
+    def encode(self, image: Tensor) -> Tensor:
+        return self.latency(self.sf.local_normalization(self.dog(image), self.config.normalisation)).sign()
+
+    def padded(self, name: str, wave: Tensor) -> Tensor:
+        return self.sf.pad(wave, (getattr(self.config, name).padding,) * 4)
+
+    def pooled(self, name: str, wave: Tensor) -> Tensor:
+        spec = getattr(self.config, name)
+        return self.sf.pooling(self.sf.fire(self.convs[name](self.padded(name, wave)), spec.threshold), spec.pool,
+                               spec.stride)
+
+    def decide(self, c2: Tensor) -> Tensor:
+        return torch.tensor([self._s3(c2)[0]])
+
+    def learn(self, name: str, wave: Tensor, label: Tensor) -> None:
+        if name == "s3":
+            decision, seen = self._s3(wave)
+            if decision != SILENT:
+                (self.reward if decision == label else self.punish)(*seen)
+            return
+        sf, spec, wave = self.sf, getattr(self.config, name), self.padded(name, wave)
+        potentials = sf.pointwise_inhibition(sf.fire(self.convs[name](wave), spec.threshold, True)[1])
         spikes = potentials.sign()
-        rules[name](wave, potentials, spikes, sf.get_k_winners(potentials, spec.winners, spec.radius, spikes))
+        self.rules[name](wave, potentials, spikes, sf.get_k_winners(potentials, spec.winners, spec.radius, spikes))
 
-    def s3(wave: Tensor, learn: bool) -> None:
-        wave = sf.pad(forward("s2", forward("s1", wave)), (config.s3.padding,) * 4)
-        spikes, potentials = sf.fire(convs["s3"](wave), None, True)
-        chosen = sf.get_k_winners(potentials, 1, 0, spikes)
-        if learn:
-            rules["s3"](wave, potentials, spikes, chosen)
-
-    waves = [encode(image) for image in images]
-    each = {"encoding": (encode, images), "S1 learning": (lambda wave: stdp("s1", wave), waves),
-            "S2 learning": (lambda wave: stdp("s2", forward("s1", wave)), waves),
-            "S3 learning": (lambda wave: s3(wave, True), waves), "S3 test": (lambda wave: s3(wave, False), waves),
-            "inference, image to decision": (lambda image: s3(encode(image), False), images)}
-
-    def run(step: Callable[[Tensor], object], inputs) -> None:
-        for one in inputs:
-            step(one)
-
-    return {stage: functools.partial(run, step, inputs) for stage, (step, inputs) in each.items()}
+    def _s3(self, c2: Tensor) -> tuple[int, tuple]:
+        """The decision, -1 where silent, and what its rules of learning take."""
+        wave = self.padded("s3", c2)
+        spikes, potentials = self.sf.fire(self.convs["s3"](wave), None, True)
+        chosen = self.sf.get_k_winners(potentials, 1, 0, spikes)
+        decision = chosen[0][0] // (self.config.s3.maps // self.config.classes) if chosen else SILENT
+        return decision, (wave, potentials, spikes, chosen)
