@@ -94,7 +94,6 @@ def build(options: argparse.Namespace) -> int:
     from . import build as driver  # here, because it needs what only the report needs: papermill, nbconvert
 
     runner.check_jobs(options.jobs)
-
     return driver.main(options.preset, options.changes, options.jobs)
 
 

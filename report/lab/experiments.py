@@ -252,9 +252,8 @@ def _drop(experiment: Experiment, runs: list[tuple[str, int]], work: Path, anew:
         if folder.exists() and (anew or reasons):
             print(f"{folder}: {(reasons or ['it was there'])[0]}; it is trained anew", flush=True)
             shutil.rmtree(folder)
-        elif len(_rows(folder)) > epochs:
-            raise ValueError(f"{folder} holds {len(_rows(folder))} passes, more than the {epochs} asked for; --again "
-                             "trains it anew")
+        elif (held := len(_rows(folder))) > epochs:
+            raise ValueError(f"{folder} holds {held} passes, more than the {epochs} asked for; --again trains it anew")
 
 
 def stale(sessions: Iterable[dict], needs: Iterable[str], **how) -> list[str]:

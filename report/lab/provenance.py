@@ -75,8 +75,7 @@ def fingerprint(name: str) -> str:
 def remembered(name: str) -> str:
     """`fingerprint`, from report/work where the same source has computed it here before: for a quick look."""
     path, known = REPORT / "work" / "fingerprints.json", {}
-    code = digest([*(each.read_bytes() for each in sorted([*PACKAGE.rglob("*.py"), *REPORT.rglob("*.py")])),
-                   versions(), processor()])
+    code = digest([source(PACKAGE, REPORT), versions(), processor()])
     with contextlib.suppress(OSError, ValueError):
         known = json.loads(path.read_bytes())
     if known.get("code") != code:
@@ -118,9 +117,10 @@ def stale(facts: dict, needs: Iterable[str], now: Callable[[str], str] | None = 
     return reasons
 
 
-def source() -> str:
-    """Fingerprint of the package's source, to tell whether an executed notebook is up to date."""
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(PACKAGE.rglob("*.py")))).hexdigest()[:12]
+def source(*folders: Path) -> str:
+    """Fingerprint of the source in these folders, by default the package's: is an executed notebook up to date?"""
+    paths = sorted(path for folder in folders or (PACKAGE,) for path in folder.rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
 
 
 def commit() -> str:

@@ -219,10 +219,10 @@ def _forward(times: Tensor, weight: Tensor, threshold: float, padding: int, bins
     check_input(times, weight)
     sizes = [size + 2 * padding - weight.shape[-1] + 1 for size in times.shape[2:]]
     pooled = [pooled_size(size, pooling) for size in sizes]
-    if min(sizes + pooled) < 1:
-        seen = f"input, {times.shape[2]} x {times.shape[3]}" if min(sizes) < 1 else f"maps, {sizes[0]} x {sizes[1]}"
-        window = weight.shape[-1] if min(sizes) < 1 else pooling.window
-        raise ValueError(f"a window of {window} is larger than its {seen}")
+    for window, seen, (height, width), left in ((weight.shape[-1], "input", times.shape[2:], sizes),
+                                                (pooling.window, "maps", sizes, pooled)):
+        if min(left) < 1:
+            raise ValueError(f"a window of {window} is larger than its {seen}, {height} x {width}")
     out = torch.full((len(times), len(weight), *pooled), bins, dtype=torch.uint8)
     if not len(times) or np.isinf(threshold):
         return out
