@@ -377,7 +377,7 @@ def test_what_the_book_folds_is_folded_in_jupyter_too(chapter):
         assert hidden.get("outputs_hidden", False) == ("hide-cell" in tags and "install" not in tags)  # errors show
 
 
-@pytest.mark.parametrize("complete, builder, links", [("yes", "html", 2), ("", "html", 0), ("yes", "singlehtml", 0)])
+@pytest.mark.parametrize("complete, builder, links", [("yes", "html", 3), ("", "html", 0), ("yes", "singlehtml", 0)])
 def test_report_and_pdf_are_linked_only_where_they_stand(monkeypatch, complete, builder, links):
     monkeypatch.setenv("BOOK_SITE", complete)
     page = SimpleNamespace(env=SimpleNamespace(app=SimpleNamespace(builder=SimpleNamespace(name=builder))))

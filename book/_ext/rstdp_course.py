@@ -48,7 +48,7 @@ def quiz(entry: dict, number: int) -> list[str]:
     lines: list[str] = []
     for place, question in enumerate(entry["quiz"], start=1):
         lines += ["", f"(question-{number}-{place})=", "", f"**{number}.{place}** {question['ask']}", ""]
-        for answer, said in question["answers"].items():
+        for answer, said in sorted(question["answers"].items()):  # so that no place is the right one more often
             right = answer == question["right"]
             lines += [f":::{{dropdown}} {answer}", f"**{'Right.' if right else 'No.'}** {said}", ":::", ""]
     return lines
@@ -90,7 +90,7 @@ class Goals(Markdown):
             for goal in entry["goals"]:
                 section = f"[{number}: {goal['section']}]({names[number]}#{slug(goal['section'])})"
                 rows += [f"* - {goal['can']}", f"  - {section}", f"  - {{numref}}`{goal['exercise']}`",
-                         f"  - [{number}.{goal['question']}](quizzes.md#question-{number}-{goal['question']})"]
+                         f"  - {{ref}}`{number}.{goal['question']} <question-{number}-{goal['question']}>`"]
         return [":::{list-table}", ":header-rows: 1", ":widths: 40 30 15 15", ":class: table-wide", "", *rows, ":::"]
 
 
@@ -212,10 +212,27 @@ def where(folder: Path, name: str) -> tuple[int, list[int]]:
     return (own or [CHAPTERS[module]])[0], used
 
 
+def as_text(lines: list[str]) -> list[str]:
+    """A docstring, which is plain text with names in backticks and now and then a table, for reStructuredText."""
+    rows = []
+    for line in lines:
+        line = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", line)
+        line = "".join(part if part.startswith("``") else part.replace("*", r"\*") for part in re.split("(``.*?``)", line))
+        if line.startswith("|"):
+            cells = [cell.strip() for cell in line.strip("| ").split("|")]
+            rows += [] if set(line) <= set("|- ") else [f"| {': '.join(cells)}"]
+        else:
+            rows += ["", line] if rows and rows[-1].startswith("| ") else [line]
+    return rows
+
+
 def in_chapters(app, what, name, obj, options, lines) -> None:
     """Write into an entry of the API which chapters build and use it."""
     parts = name.split(".")
-    if parts[0] != "rstdp" or len(parts) < 2 or what in ("method", "attribute", "property"):
+    if parts[0] != "rstdp":
+        return
+    lines[:] = as_text(lines)
+    if what in ("method", "attribute", "property"):
         return
     folder = Path(app.srcdir)
     first, used = where(folder, name)

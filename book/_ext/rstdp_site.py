@@ -226,7 +226,8 @@ class Beside(Markdown):
         if not os.environ.get("BOOK_SITE") or self.env.app.builder.name != "html":
             return []
         return ['Beside these pages: <a href="../replication-report.html">the replication report</a>, and '
-                '<a href="../book.pdf">the whole book as a PDF</a>.']
+                '<a href="../book.pdf">the whole book as a PDF</a>, which there is '
+                '<a href="../book-without-solutions.pdf">without the solutions</a> too.']
 
 
 def setup(app) -> dict:
