@@ -18,6 +18,7 @@ from pathlib import Path
 import yaml
 from docutils import nodes
 from rstdp_site import Markdown, chapters, repository
+from sphinx import addnodes
 
 #: the chapter of a module whose functions no chapter writes out, as rstdp/__init__.py has it
 CHAPTERS = {"encoding": 1, "neuron": 2, "layers": 3, "competition": 3, "plasticity": 4, "learning": 4, "network": 5,
@@ -249,8 +250,48 @@ def boxes(app, doctree) -> None:
             section.replace_self(nodes.container("", *section.children, classes=["exercise-body"]))
 
 
+def fold_name(tags: set[str], source: str) -> tuple[str, str]:
+    """(class, words) for a cell that is folded: a set-up, the answer to a prediction, a check, a figure or a number."""
+    if tags & {"install", "setup"} or re.match(r"(import|from) \w", source):
+        return "setup", "set-up"
+    for tag in ("answer", "check"):
+        if tag in tags:
+            return tag, f"the {tag}"
+    figure = re.search(r"\b(figures\.|Figure\(|animate\(|fig\b|ax\b)", source) and "Markdown(" not in source
+    return ("figure", "how the figure is made") if figure else ("numbers", "how this is computed")
+
+
+def folds(app, doctree) -> None:
+    """What is folded says what is in it: an answer looks different from a set-up or the code of a figure."""
+    for cell in doctree.findall(nodes.container):
+        if cell.get("nb_element") == "cell_code" and cell.get("hide_mode") and cell.children:
+            tags = {name.removeprefix("tag_") for name in cell["classes"] if name.startswith("tag_")}
+            kind, words = fold_name(tags, cell.children[0].astext())
+            cell["classes"].append(f"fold-{kind}")
+            cell["prompt_show"], cell["prompt_hide"] = f"Show {words}", f"Hide {words}"
+
+
+def twins(app, doctree) -> None:
+    """Under each numbered equation: what computes it in rstdp."""
+    told = {label: names for entry in course(Path(app.srcdir)).values()
+            for label, (_, *names) in entry["equations"].items()}
+    for equation in [*doctree.findall(nodes.math_block)]:
+        names = told.get(equation.get("label", ""), [])
+        if app.env.docname == "book/equations" or not names:
+            continue
+        line = nodes.paragraph("", "In ", nodes.literal("", "rstdp"), nodes.Text(": "), classes=["defined-in"])
+        for place, name in enumerate(names):
+            link = addnodes.pending_xref("", nodes.literal("", name.removeprefix("rstdp.")), refdomain="py",
+                                         reftype="obj", reftarget=name, refexplicit=True, refdoc=app.env.docname)
+            line += [nodes.Text(", "), link] if place else [link]
+        around = equation.parent if isinstance(equation.parent, nodes.paragraph) else equation
+        around.parent.insert(around.parent.index(around) + 1, line)
+
+
 def setup(app) -> dict:
     """Sphinx calls this."""
+    app.connect("doctree-read", folds)
+    app.connect("doctree-read", twins)
     app.connect("doctree-read", boxes, priority=100)  # before sphinx-codeautolink looks for titles
     app.connect("autodoc-process-docstring", in_chapters)
     for directive in (Quiz, Plan, Goals, Equations, Scoreboard, Copies):

@@ -96,10 +96,11 @@ def readable_times(app, doctree, docname) -> None:
 def accessible(app, pagename, templatename, context, doctree) -> None:
     """Figures lead to themselves, so that a tap on a phone opens one to be enlarged.
 
-    And a role is taken back that promises list items, which docutils does not write in a bibliography.
+    A fold is called what is written on it. And a role is taken back that promises list items, which docutils does not write in a bibliography.
     """
     if "body" in context:
         body = context["body"].replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+        body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")  # its own words say more
         if app.builder.name == "html":
             body = re.sub(r'<img [^>]*?src="([^"]*_images/[^"]+)"[^>]*>', r'<a href="\1">\g<0></a>', body)
         context["body"] = body
