@@ -1,7 +1,8 @@
 """Run every chapter as Colab or a plain Jupyter would: `make colab-check`.
 
-A new virtual environment holds only what Colab has, in the versions of the newest tests/colab-DATE.txt. Each chapter runs in an empty folder, and its first cell installs
-rstdp from this repository's last commit. rstdp and what came with it are removed before the next chapter starts.
+A new virtual environment holds only what Colab has, as the newest tests/colab-DATE.txt says. Each chapter runs in an
+empty folder, and its first cell installs rstdp from this repository's last commit. rstdp and what came with it are
+removed before the next chapter starts.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def main() -> None:
     if call("git", "status", "--porcelain", "--", "rstdp", "pyproject.toml"):
         print("note: changes in rstdp that are not committed are not tested")
     if sys.version_info[:2] != tuple(map(int, PYTHON.split("."))):
-        print(f"note: Colab has Python {PYTHON}, this is {sys.version.split()[0]}; make colab-check PYTHON=python{PYTHON}")
+        print(f"note: Colab has Python {PYTHON}, this is {sys.version.split()[0]} (make colab-check PYTHON=...)")
     started = time.perf_counter()
     with contextlib.nullcontext(options.folder) if options.folder else tempfile.TemporaryDirectory() as name:
         folder, python = Path(name).resolve(), Path(name).resolve() / "venv" / "bin" / "python"

@@ -373,8 +373,9 @@ def test_a_figure_opens_to_be_enlarged_but_not_on_paper(builder, found):
 def test_what_the_book_folds_is_folded_in_jupyter_too(chapter):
     for cell in code_cells(chapter):
         tags, hidden = set(cell.metadata.get("tags", [])), cell.metadata.get("jupyter", {})
-        assert hidden.get("source_hidden", False) == bool(tags & {"hide-cell", "hide-input", "remove-input"})
-        assert hidden.get("outputs_hidden", False) == ("hide-cell" in tags and "install" not in tags)  # errors show
+        closed = bool(tags & {"hide-cell", "solution"})  # a solution stands in a box that folds
+        assert hidden.get("source_hidden", False) == (closed or bool(tags & {"hide-input", "remove-input"}))
+        assert hidden.get("outputs_hidden", False) == (closed and "install" not in tags)  # errors show
 
 
 @pytest.mark.parametrize("complete, builder, links", [("yes", "html", 3), ("", "html", 0), ("yes", "singlehtml", 0)])
@@ -397,6 +398,13 @@ def test_pdf_says_what_it_needs(monkeypatch):
     monkeypatch.delenv("CHROMIUM", raising=False)
     with pytest.raises(SystemExit, match="needs Chromium or Chrome, and there is neither"):
         extension("print_book").browser()
+
+
+def test_pdf_without_solutions_hides_them_and_their_checks():
+    page = '<head></head><div class="solution dropdown admonition"></div><div class="cell tag_check"></div>'
+    printed = extension("print_book").for_paper(page, solutions=False)
+    assert ".solution, .tag_check { display: none !important; }</style></head>" in printed
+    assert "display: none" not in extension("print_book").for_paper(page)
 
 
 def test_pdf_has_no_links_between_files_and_nothing_folded():

@@ -1,8 +1,8 @@
 """Two copies of every chapter from one source: `make course` writes them to _build/course.
 
-A cell tagged `build` defines what the reader should build. In `student/` its functions keep their first line and what they
-say about themselves, and raise NotImplementedError; the assertions that follow are the checks. Between `solution-start`
-and `solution-end` stands a solution, which a student copy lacks; cells tagged `check` stay. `full/` has everything. Both are
+A cell tagged `build` defines what the reader should build. In `student/` its functions keep their first line and what
+they say about themselves, and raise NotImplementedError; the assertions that follow are the checks. What stands between
+`solution-start` and `solution-end` a student copy lacks; cells tagged `check` stay. `full/` has everything. Both are
 plain Markdown, as Jupyter and Colab show it. `--check` runs the student copies: each check must fail as handed out.
 """
 
@@ -41,7 +41,8 @@ def unwritten(source: str) -> str:
         first = function.body[1] if told and len(function.body) > 1 else function.body[0]
         indent = " " * function.body[0].col_offset
         begin = function.body[0].end_lineno if told else first.lineno - 1
-        lines[begin:function.end_lineno] = [f"{indent}# {TODO}", f"{indent}raise NotImplementedError(\"{function.name}\")"]
+        lines[begin:function.end_lineno] = [f"{indent}# {TODO}",
+                                            f"{indent}raise NotImplementedError(\"{function.name}\")"]
     return "\n".join(lines)
 
 
@@ -93,8 +94,8 @@ def solved(student, full) -> list[str]:
 def references() -> dict[str, str]:
     """For each key of references.bib what a text says: Mozafari et al. (2019)."""
     found = {}
-    for key, body in re.findall(r"^@\w+\{([^,]+),\n(.*?)^\}", (BOOK.parent / "references.bib").read_text(encoding="utf-8"),
-                                re.M | re.S):
+    text = (BOOK.parent / "references.bib").read_text(encoding="utf-8")
+    for key, body in re.findall(r"^@\w+\{([^,]+),\n(.*?)^\}", text, re.M | re.S):
         people = re.search(r"author\s*=\s*\{(.+?)\},?\n", body)[1].split(" and ")
         names = [person.strip("{}").split(",")[0] for person in people]
         year = re.search(r"year\s*=\s*\{?(\d+)", body)[1]
@@ -106,7 +107,8 @@ def references() -> dict[str, str]:
 def plain(text: str, number: str, counters: dict[str, int], cited: dict[str, str]) -> str:
     """MyST Markdown as Jupyter and Colab show it: boxes become quotations, roles become words."""
     def box(match) -> str:
-        kind, title, options, body = match["kind"], match["title"].strip(), match["options"] or "", match["body"].strip()
+        kind, title, options = match["kind"], match["title"].strip(), match["options"] or ""
+        body = match["body"].strip()
         if kind == "exercise":
             counters["exercise"] = counters.get("exercise", 0) + 1
             title = f"Exercise {number}.{counters['exercise']}" + (f" ({title})" if title else "")
@@ -130,6 +132,7 @@ def plain(text: str, number: str, counters: dict[str, int], cited: dict[str, str
     text = re.sub(r"\{eq\}`([\w-]+)`", lambda match: f"({number}.{counters.get(match[1], '?')})", text)
     text = re.sub(r"\{cite(?::(\w))?\}`([^`]+)`", lambda match: (
         "{}" if match[1] == "t" else "[{}]").format("; ".join(cited[key.strip()] for key in match[2].split(","))), text)
+    text = re.sub(r"\{origin\}`([^`]+)`", r"*\1*", text)
     text = re.sub(r"\{(?:prf:)?(?:ref|numref|term|doc)\}`([^`<]*?)(?:\s*<[^>]*>)?`", lambda match: {
         "fig": "the figure", "exe": "the exercise"}.get(match[1][:3] if "-" in match[1] else "", match[1]), text)
     return re.sub(r"\]\(([\w-]+)\.(?:ipynb|md)(#[\w-]+)?\)", "]", re.sub(r"\[\]\([^)]*\)", "the book", text)) \

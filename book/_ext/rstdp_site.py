@@ -96,7 +96,8 @@ def readable_times(app, doctree, docname) -> None:
 def accessible(app, pagename, templatename, context, doctree) -> None:
     """Figures lead to themselves, so that a tap on a phone opens one to be enlarged.
 
-    A fold is called what is written on it. And a role is taken back that promises list items, which docutils does not write in a bibliography.
+    A fold is called what is written on it. And a role is taken back that promises list items, which docutils does not
+    write in a bibliography.
     """
     if "body" in context:
         body = context["body"].replace('<div role="list" class="citation-list">', '<div class="citation-list">')

@@ -18,7 +18,7 @@ def animate(frames: Iterable[Figure], captions: Sequence[str], alt: str, seconds
     """Figures as an animation with a play button and a slider, a frame every `seconds`; it plays in a loop.
 
     captions: one line for each frame, beside the slider; alt: describes the whole to readers who do not see it. It
-    starts when it comes into view, and stops any other; it waits for the reader where the system asks for reduced motion.
+    starts when it comes into view, and stops any other; it waits for the reader where the system asks for less motion.
     """
     encoded = [_png(frame) for frame in frames]
     name = f"wave{zlib.crc32(''.join(encoded).encode())}"

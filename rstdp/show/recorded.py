@@ -12,7 +12,7 @@ FOLDERS = (HERE.parent / "report" / "results", HERE / "recorded")
 
 
 def path(name: str) -> Path:
-    """A recorded file by its name under report/results, "mnist/accuracy.csv". Raises FileNotFoundError where there is none."""
+    """A recorded file by its name under report/results, "mnist/accuracy.csv". Raises FileNotFoundError."""
     for folder in FOLDERS:
         if (folder / name).exists():
             return folder / name
