@@ -158,8 +158,8 @@ def scores(folder: Path) -> list[tuple[str, str, str]]:
             ("Linear classifier on pixels (SVM)", linear("pixels", "linear SVM"), "`report/results/readout`"),
             ("Linear classifier on C2, fired or not (SVM)", linear("C2: spikes or not", "linear SVM"),
              "`report/results/readout`"),
-            (f"The network that comes with `rstdp`, {shipped['passes']} passes", percent([float(shipped["test_accuracy"])]),
-             "`report/results/shipped`"),
+            (f"The network that comes with `rstdp`, {shipped['passes']} passes",
+             percent([float(shipped["test_accuracy"])]), "`report/results/shipped`"),
             ("21 passes", percent(last(mnist, "spyketorch")), "`report/results/mnist`"),
             ("680 passes", percent(long), "`report/results/paper`, `report/results/best`"),
             ("The paper {cite:p}`mozafari2019bio`", percent([float(paper["value"])]), "one number, no seeds")]
