@@ -218,7 +218,7 @@ def test_terms_are_in_the_glossary(entry):
 
 
 def test_notation_uses_names_of_the_code():
-    code = "\n".join(path.read_text() for path in (ROOT / "rstdp").glob("*.py"))
+    code = "\n".join(path.read_text() for path in (ROOT / "rstdp").rglob("*.py"))
     names = re.findall(r"(?<!\})`(\w+)`", (BOOK / "notation.md").read_text())
     assert len(names) > 40
     for name in names:
@@ -266,8 +266,9 @@ def test_commands_in_the_text_name_what_there_is():
 
 def test_map_on_the_first_page_agrees_with_the_configuration():
     text = (BOOK / "index.md").read_text()
-    for layer, what in (("s1", "edges"), ("s2", "parts"), ("s3", "digits")):
+    for layer, what in (("s1", "edges"), ("s2", "parts")):
         assert f">{getattr(SPYKETORCH, layer).maps} {what}</text>" in text
+    assert f">{SPYKETORCH.s3.maps // SPYKETORCH.classes} maps a digit</text>" in text
     for name, number in re.findall(r'<a href="([^"]+)\.html" aria-label="[^"]+: chapter (\d+)"', text):
         assert f"book/{name}" == CHAPTERS[int(number) - 1]
     assert text.count('<a href="') == len(re.findall(r'<a href="[^"]+" aria-label="[^"]+: chapter \d+">', text)) > 0
