@@ -72,7 +72,7 @@ site-check: browser book
 	$(BIN)/python tests/site_check.py $(ARGS)
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
