@@ -77,7 +77,7 @@ def test_the_probability_of_a_figure():
         assert stats.nct.sf(2.0, 3, 2 * stats.norm.isf(bound)) == pytest.approx(part, abs=1e-6)
     assert found.low < stats.norm.sf(1) < found.high and found.counted.mean == 0.25
     exact = stats.binomtest(1, 4).proportion_ci(0.95, "exact")
-    assert (found.counted.low, found.counted.high) == (exact.low, exact.high)
+    assert (found.counted.low, found.counted.high) == pytest.approx((exact.low, exact.high))
     assert reaching(values[:2], 0.97) is None and reaching([0.9, 0.9, 0.9], 0.97) is None
 
 
@@ -133,7 +133,9 @@ def test_intervals_are_those_of_scipy():
 def test_shares_have_exact_intervals():
     for hits, n in ((600, 600), (153, 600), (0, 20)):
         found, exact = share(hits, n), stats.binomtest(hits, n).proportion_ci(0.95, "exact")
-        assert (found.mean, found.low, found.high) == (hits / n, exact.low, exact.high)
+        assert (found.mean, found.low, found.high) == pytest.approx((hits / n, exact.low, exact.high))
+        wider, exact = found.bounds(0.9), stats.binomtest(hits, n).proportion_ci(0.9, "exact")
+        assert wider == pytest.approx((exact.low, exact.high))
 
 
 def test_main_effects_of_a_factorial():

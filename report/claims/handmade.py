@@ -40,16 +40,16 @@ def sure(found: dict[tuple[str, str], Share]) -> list[str]:
     return [variant for (variant, rule), one in found.items() if rule == "r-stdp" and one.mean == 1]
 
 
-def pair(folders: Sequence[Path], variant: str = "default") -> tuple[Share, Share]:
+def pair(found: dict[tuple[str, str], Share], variant: str = "default") -> tuple[Share, Share]:
     """The shares by R-STDP and by STDP. Raises Missing."""
-    found = shares(folders)
     if not {(variant, "r-stdp"), (variant, "stdp")} <= set(found):
         raise Missing("handmade", f"the variant `{variant}` by both rules in `handmade/runs.csv`")
     return found[variant, "r-stdp"], found[variant, "stdp"]
 
 
 def ours(folders: Sequence[Path]) -> Found:
-    found, both = shares(folders), pair(folders)
+    found = shares(folders)
+    both = pair(found)
     return Found(f"{both[0]} against {both[1]}; R-STDP never fails with {len(sure(found))} of {len(found) // 2} ways "
                  "to choose what is open", verdict(*both),
                  tuple(Mark.near(name, one, target, SHARE_TOLERANCE)
@@ -68,9 +68,10 @@ def verdict(reward: Share, plain: Share) -> str:
 
 def choices(folders: Sequence[Path]) -> list[Choice]:
     """Each variant in the place of the default. Raises Missing."""
-    others = dict.fromkeys(variant for variant, _ in shares(folders) if variant != "default")
-    found = {variant: pair(folders, variant) for variant in others}
-    return [Choice(f"`{variant}`", f"{both[0]} against {both[1]}", verdict(*both)) for variant, both in found.items()]
+    found = shares(folders)
+    others = {variant: pair(found, variant) for variant in dict.fromkeys(variant for variant, _ in found)}
+    return [Choice(f"`{variant}`", f"{both[0]} against {both[1]}", verdict(*both)) for variant, both in others.items()
+            if variant != "default"]
 
 
 def chart(found: dict[tuple[str, str], Share]) -> Figure:

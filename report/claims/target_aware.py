@@ -72,15 +72,26 @@ def verdict(found: Overlaps, aware: Estimate) -> str:
     return PARTLY if depends or towards else UNDECIDED
 
 
-def chart(pictures: dict[str, np.ndarray]) -> Figure:
-    """Reconstructed features, a row for each name ("r-stdp 01"), all of its maps (x, H, W) beside each other."""
+UNSETTLED = 0.1  #: mean of 4 w (1 - w) above which a map has not converged: 1 where every weight is 0.5
+
+
+def unsettled(weight: np.ndarray) -> list[bool]:
+    """Which maps of weights (x, C, K, K) have not converged."""
+    w = weight.astype(float)
+    return [bool(one) for one in (4 * w * (1 - w)).mean((1, 2, 3)) > UNSETTLED]
+
+
+def chart(pictures: dict[str, np.ndarray], moving: dict[str, list[bool]]) -> Figure:
+    """Reconstructed features, a row for each name ("r-stdp 01"), all of its maps (x, H, W) beside each other; those
+    that have not converged (`moving`, by the same names) say so."""
     most = max(len(each) for each in pictures.values())
     size = (WIDTH - 1.3) / most
-    fig = Figure((WIDTH, (size * 0.62 + 0.1) * len(pictures)), layout="constrained")
+    fig = Figure((WIDTH, (size * 0.62 + 0.25) * len(pictures)), layout="constrained")
     for row, (name, each) in zip(fig.subplots(len(pictures), most, squeeze=False), pictures.items()):
         rule, pair = name.split()
-        for ax, picture in zip(row, each):
+        for ax, picture, moves in zip(row, each, moving[name]):
             ax.imshow(picture, cmap="gray", vmin=0, vmax=max(float(picture.max()), 1e-12))
+            ax.set_title("not converged" if moves else " ", fontsize=8, pad=2)
         for ax in row:
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
@@ -93,9 +104,13 @@ def features(page: Page) -> None:
     with np.load(need("task2/features.npz", page.recorded)) as stored:
         s1, weights = torch.from_numpy(stored["s1"]), {name: stored[name] for name in stored.files if name != "s1"}
     order = sorted(weights, key=lambda name: name.split()[::-1])  # by pair, then by rule
-    page.show(chart({name: reconstruct_pixels(s1, weights[name]).numpy() for name in order}),
+    moving = {name: unsettled(weights[name]) for name in order}
+    still = ", ".join(f"{sum(each)} of {len(each)} by {STYLE[name.split()[0]][0]} for {' and '.join(name.split()[1])}"
+                      for name, each in moving.items() if any(each))
+    page.show(chart({name: reconstruct_pixels(s1, weights[name]).numpy() for name in order}, moving),
               "Figure 5 of the paper redrawn: reconstructed features of the maps of S2 for some pairs of targets. By "
-              "STDP they are the same for every pair, by R-STDP they depend on it.", "features")
+              "STDP they are the same for every pair, by R-STDP they depend on it. Not converged (mean of 4w(1 − w) "
+              f"above {UNSETTLED:g}): {still or 'none'}.", "features")
     found = overlaps(page.recorded)
     page.say("How far the features of one pair are those of another: shared strong synapses over all strong synapses, "
              "the maps paired off, each shifted to where it fits best; 1 is the same.")

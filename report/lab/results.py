@@ -185,7 +185,7 @@ def load(name: str, folders: Sequence[Path]) -> Result:
     if path is None:
         raise Missing(name, f"no result of experiment `{name}`")
     try:
-        rows = pd.read_csv(path / "accuracy.csv")
+        rows = _csv(path / "accuracy.csv", (path / "accuracy.csv").stat().st_mtime_ns)
         facts = schema.facts(path)
         assert len(rows)
         return Result(facts["experiment"], rows, facts, path)
@@ -200,6 +200,12 @@ def load_joined(name: str, folders: Sequence[Path], others: Sequence[str] = LONG
         with contextlib.suppress(Missing):
             result = result.joined(load(other, folders))
     return result
+
+
+@functools.lru_cache(maxsize=64)
+def _csv(path: Path, changed: int) -> pd.DataFrame:
+    """A table, read once until its file changes; whoever gets it must not change it."""
+    return pd.read_csv(path)
 
 
 def locate(file: str, folders: Sequence[Path]) -> Path | None:
@@ -219,7 +225,7 @@ def read_table(file: str, folders: Sequence[Path]) -> tuple[pd.DataFrame, dict]:
     """A result file that no experiment wrote, such as verify/agreement.csv, and its provenance. Raises Missing."""
     path = need(file, folders)
     facts = path.parent / "provenance.json"
-    rows = _kept(pd.read_csv(path))
+    rows = _kept(_csv(path, path.stat().st_mtime_ns))
     if rows.empty:
         raise Missing(path.parent.name, f"rows in `{file}`")
     return rows.copy(), json.loads(facts.read_text(encoding="utf-8")) if facts.exists() else {}

@@ -93,8 +93,7 @@ class Share(Estimate):
 
     def bounds(self, level: float) -> tuple[float, float]:
         """As of an Estimate, of Clopper and Pearson."""
-        found = stats.binomtest(round(self.mean * self.n), self.n).proportion_ci(level, "exact")
-        return float(found.low), float(found.high)
+        return _clopper_pearson(round(self.mean * self.n), self.n, level)
 
     @property
     def low(self) -> float:
@@ -111,9 +110,15 @@ class Share(Estimate):
 def share(hits: int, n: int, of_what: str = "seeds") -> Share:
     """A share of `n` independent seeds, or of what is said; low and high are those of Clopper and Pearson, exact also
     at 0 and 1."""
-    bounds = stats.binomtest(int(hits), int(n)).proportion_ci(0.95, "exact")
-    low, high = float(bounds.low), float(bounds.high)
+    low, high = _clopper_pearson(int(hits), int(n), 0.95)
     return Share(hits / n, (high - low) / 2, int(n), None, low, high, of_what)
+
+
+def _clopper_pearson(hits: int, n: int, level: float) -> tuple[float, float]:
+    """The exact interval of a share, by quantiles of the beta distribution."""
+    part = (1 - level) / 2
+    return (float(stats.beta.ppf(part, hits, n - hits + 1)) if hits else 0.0,
+            float(stats.beta.isf(part, hits + 1, n - hits)) if hits < n else 1.0)
 
 
 def difference(a, b) -> Estimate:
