@@ -19,8 +19,9 @@ from ..lab.statistics import NOT, PARTLY, REPRODUCED, SHARE_TOLERANCE, UNDECIDED
 
 RULE = f"""Both shares of seeds are compared with the paper's, with a tolerance of {100 * SHARE_TOLERANCE:g} points.
 **Reproduced**: the exact 90 % intervals of Clopper and Pearson lie within it, both. **Partly**: R-STDP's share lies
-above STDP's beyond both 95 % intervals. **Not**: it lies below or both are different. **Undecided**: anything else. The
-choice `default` was made before the runs, in agreement with the paper's figure; the others are listed."""
+above STDP's beyond both 95 % intervals. **Not**: it lies below or both are different. **Undecided**: anything else. Of
+the choices that the paper leaves open the `default` is one whose shares agree with the paper's figure: its agreement is
+no evidence that the paper chose the same. The others are listed."""
 
 
 def targets() -> tuple[float, float]:

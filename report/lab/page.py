@@ -37,6 +37,7 @@ class Page:
         self.preset, self.test_images, self.spent, self.started = preset, test_images, spent, time.perf_counter()
         self.results = REPORT / (results or f"output/{preset}/results")
         self.recorded = [REPORT / folder for folder in recorded]
+        self.output = REPORT / "output" / preset  #: where the preset leaves its executed chapters
         self.problems: list[str] = []  #: results that are missing, in words
         self.failed: list[str] = []  #: parts that stopped with an error
         self.memo: dict[str, Any] = {}  #: what several parts need and takes long

@@ -127,7 +127,8 @@ class Result:
         """How a variant differs from `spyketorch`, but for its passes, in words."""
         config = self.config(variant)
         base, mine = (pd.json_normalize(one.to_dict()).iloc[0].to_dict() for one in (config.of(SPYKETORCH), config))
-        told = [f"{name} = {value}" for name, value in mine.items()
+        said = {True: "yes", False: "no"}
+        told = [f"{name} = {said[value] if isinstance(value, bool) else value}" for name, value in mine.items()
                 if value != base[name] and name != "name" and not name.endswith(".epochs")]
         return ", ".join(told) or "none"
 

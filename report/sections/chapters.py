@@ -20,7 +20,7 @@ def link(chapter: Chapter) -> str:
 
 def overview(page: Page) -> None:
     """A row a chapter: how many outcomes, how many values were compared, seconds, and what stopped it."""
-    every = chapters.ran(page.results.parent)
+    every = chapters.ran(page.output)
     page.say(f"The preset `{page.preset}` ran {len(every)} of {len(chapters.files())} chapters, each in a fresh "
              f"kernel. They compared {sum(chapter.compared for chapter in every):,} values with those that they should "
              "be.")
@@ -37,7 +37,7 @@ def every_outcome(page: Page) -> None:
     """A row an outcome."""
     page.table([(link(chapter), outcome.name, outcome.expected, outcome.found,
                  RED if outcome.verdict == FAILED else outcome.verdict)
-                for chapter in chapters.ran(page.results.parent) for outcome in chapter.outcomes],
+                for chapter in chapters.ran(page.output) for outcome in chapter.outcomes],
                ["chapter", "outcome", "expected", "found", "verdict"])
 
 

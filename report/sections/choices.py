@@ -19,7 +19,7 @@ def both_ways(page: Page) -> None:
     page.table([(f"`{name}`", *(f"{100 * value:.1f}" for value in row),
                  *(f"{100 * silent.loc[name, rule].mean():.1f}" for rule in STYLE))
                 for name, row in accuracy.iterrows()],
-               ["choice", *(f"{STYLE[rule][0]}, {size} maps" for rule, size in accuracy.columns),
+               ["choice", *(f"{STYLE[rule][0]}, {int(size)} maps" for rule, size in accuracy.columns),
                 *(f"silent, {label}" for label, *_ in STYLE.values())])
 
 

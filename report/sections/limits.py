@@ -50,7 +50,7 @@ def costs(page: Page) -> None:
     page.say(f"{sum(known):.1f} hours in all, for {len(known)} of {len(names)} results; of the others the time is not "
              "recorded. Runs share the cores.")
     try:
-        every = chapters.ran(page.results.parent)
+        every = chapters.ran(page.output)
     except Missing:
         return
     page.say(f"The chapters took {sum(one.seconds or 0 for one in every):.0f} seconds.")

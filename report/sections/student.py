@@ -85,7 +85,7 @@ def story(result: Result) -> str:
             f"{Estimate.of(exact)} to {Estimate.of(student)}, and the largest single effect is that of `{worst}`, "
             f"{points(alone[worst])} points when it alone is switched on. Switched off alone from the student's model, "
             f"`{most}` gives back the most, {points(back[most])} points; the {len(alone)} effects of switching on sum "
-            f"to {points(total)} points, {total / gap.mean:.0%} of the gap.")
+            f"to {points(total)} points, {100 * total / gap.mean:.0f} % of the gap.")
 
 
 def full_size(page: Page) -> None:
@@ -94,10 +94,10 @@ def full_size(page: Page) -> None:
     epoch = min(result.passes("student"), theirs.index.max())
     seeds = result.at("student", epoch)
     ours, inside = Estimate.of(seeds), seeds.min() <= theirs[epoch] <= seeds.max()
-    page.say(f"Is it their model? On all of MNIST, after {epoch} passes, our version of it reaches {ours}, and their "
-             f"recorded run {percent(theirs[epoch])}: {points(ours.mean - theirs[epoch])} points. Seed by seed: "
-             f"{', '.join(percent(one) for one in seeds)}; "
-             f"their run lies {'between them' if inside else 'outside of these'}.")
+    page.say(f"Is it their model? On all of MNIST, after {epoch} passes, our version of it reaches "
+             f"{', '.join(percent(one) for one in seeds)} (a value a seed, mean {percent(ours.mean)}), and their "
+             f"recorded run {percent(theirs[epoch])}: {points(ours.mean - theirs[epoch])} points from the mean; it lies "
+             f"{'between the seeds' if inside else 'outside of these'}.")
 
 
 PARTS = (recorded_run, variants, switched, full_size)
