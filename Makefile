@@ -67,8 +67,7 @@ site: pdf
 	$(BIN)/python -m report build --preset full
 	cp _build/book.pdf _build/html/
 	cp report/replication-report-full.html _build/html/replication-report.html
-	cp report/replication-report-full.claims.json _build/html/claims.json
-	cd report && cp --parents results/*/*.csv results/*/*.json reference/* PROTOCOL.md LETTER.md output/full/[0-9]*.ipynb \
+	cd report && cp --parents replication-report-full.claims.json results/*/*.csv results/*/*.json reference/* PROTOCOL.md LETTER.md output/full/[0-9]*.ipynb \
 	  ../_build/html/  # what the report links, where it looks for it
 
 site-check: browser book

@@ -56,11 +56,22 @@ div#notebook, div.cell, div.output_subarea, div.text_cell_render { padding: 0; m
 .failed { color: #b00020; font-weight: bold; }
 .hint { display: none; font-size: 0.85rem; margin: 0.8rem 0 -0.6rem; }
 @media (max-width: 40rem) { .hint { display: block; } .scroll { border-right: 3px dotted #888; } }
-@media print { .hint { display: none; } .scroll { overflow: visible; } .scroll table { font-size: 0.6rem; }
-  .scroll td, .scroll th { min-width: 0; overflow-wrap: anywhere; padding: 2px; } }
+@media print {
+  html { font-size: 12px; }
+  .hint { display: none; }
+  .scroll { overflow: visible; }
+  .scroll table { font-size: 0.8rem; width: 100%; table-layout: auto; }
+  .scroll td, .scroll th { min-width: 0; padding: 2px 4px; }
+  div.cell, div.output, div.output_area, div.output_wrapper, .scroll { break-inside: auto !important; display: block; }
+  tr, img { break-inside: avoid; }
+  h1, h2, h3, h4 { break-after: avoid; }
+  .output_png img, .rendered_html img { max-height: 17cm; width: auto; }
+  a[href]::after { content: "" !important; }
+}
 @media screen and (prefers-color-scheme: dark) {
   html, body, div#notebook-container { background: #14181e; color: #d6dbe1; }
-  .rendered_html, .rendered_html h1, .rendered_html h2, .rendered_html h3, .rendered_html td, .rendered_html th,
+  .rendered_html, div.text_cell_render, .rendered_html p, .rendered_html li, .rendered_html h1,
+  .rendered_html h2, .rendered_html h3, .rendered_html td, .rendered_html th,
   .rendered_html code { color: #d6dbe1; background: transparent; }
   .rendered_html tbody tr:nth-child(odd) { background: #1d232b; }
   .rendered_html tbody tr:hover { background: #2a323d; }

@@ -1,5 +1,6 @@
 """The report's driver: presets and their mistakes, a page that asks for nothing, and results made from scratch."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import nbformat
 import pandas as pd
 import pytest
+import yaml
 
 from report import REPORT, ROOT, build
 from report.__main__ import main
@@ -74,7 +76,8 @@ def test_a_chapter_that_fails_is_a_red_row_and_the_rest_goes_on(tmp_path, monkey
     book.mkdir(), output.mkdir()
     for name, second in {"01-bad": "check.same('second', [1, 2], [1, 3])",
                          "02-good": "check.note('accuracy', 93)"}.items():
-        code = ["from rstdp.show import check\ncheck.same('first', [1, 2], [1, 2])", second, "check.that('third', True)"]
+        code = ["from rstdp.show import check\ncheck.same('first', [1, 2], [1, 2])", second,
+                "check.that('third', True)"]
         notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {
             "name": "python3", "display_name": "", "language": "python"}}, cells=[
             nbformat.v4.new_markdown_cell(f"# Chapter {name}"), *map(nbformat.v4.new_code_cell, code)])
@@ -105,6 +108,25 @@ def test_a_chapter_that_fails_is_a_red_row_and_the_rest_goes_on(tmp_path, monkey
     assert "error: chapter 01-bad stopped in cell 2: AssertionError: second" in capsys.readouterr().err
     again = build.run_notebook(book / "02-good.ipynb", output / "02-good.ipynb", {})
     assert again == (pytest.approx(times["02-good"], abs=0.1), "")  # kept, and not run again
+
+
+def test_metadata_of_a_release_agree_with_the_citation():
+    deposit = json.loads((ROOT / ".zenodo.json").read_text(encoding="utf-8"))
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    for key in ("title", "version", "license", "keywords"):
+        assert deposit[key] == cited[key], key
+    assert [one["name"] for one in deposit["creators"]] == [one["name"] for one in cited["authors"]]
+    assert deposit["description"].split() == cited["abstract"].split()
+    assert deposit["related_identifiers"][0]["identifier"] == cited["references"][0]["doi"]
+
+
+def test_the_protocol_names_every_claim_and_keeps_its_first_section():
+    text = (REPORT / "PROTOCOL.md").read_text(encoding="utf-8")
+    table = text.partition("| Claim |")[2].partition("\n\n")[0]
+    named = {name for row in table.splitlines()[2:] for name in re.findall(r"\d[a-z]?", row.split("|")[1])}
+    assert {claim.number for claim in build.claims.every()} == named
+    dates = re.findall(r"^## (\d{4}-\d\d-\d\d):", text, re.M)
+    assert dates == sorted(dates) and dates[0] == "2026-11-25"
 
 
 def test_experiments_are_valid():

@@ -45,8 +45,8 @@ def ending(page: Page, variant: str) -> None:
     paper, chosen = long_runs(page.recorded, "paper", variant)
     target, rows = published(PAPER, "accuracy"), paper.part(chosen)
     page.say(f"Recorded runs of the configuration `{variant}` with {paper.passes(variant)} passes: "
-             f"{rows.seed.nunique()}, seeds {', '.join(map(str, sorted(rows.seed.unique())))}. The best pass is best on "
-             "the *test* set and is named only to compare with others. S3's training with its tests took "
+             f"{rows.seed.nunique()}, seeds {', '.join(map(str, sorted(rows.seed.unique())))}. The best pass is "
+             "best on the *test* set and is named only to compare with others. S3's training with its tests took "
              f"{s3_hours(page.recorded, variant):.1f} hours a run on one core.")
     page.table([(what, *distribution(values, target)) for what, values in (
         ("last pass", paper.at(variant)), ("best pass", paper.best(variant)))],

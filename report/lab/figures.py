@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rstdp.show.figures import BLUE, COLOURS, GREY, ORANGE, WIDTH
+from rstdp.show.figures import BLUE, COLOURS, GREY, ORANGE, WIDTH, learning_curve
 
 from .statistics import Estimate
 
@@ -88,6 +88,13 @@ def split(rows: dict[str, Estimate]) -> list[tuple[float, float]]:
 
 VERDICT_STYLE = {"reproduced": (BLUE, "o"), "partly": (ORANGE, "s"), "undecided": (GREY, "D"), "not": ("black", "X"),
                  "not tested yet": (GREY, "_")}  #: colour and mark
+
+
+def over_passes(rows: pd.DataFrame) -> Figure:
+    """`rstdp`'s learning curve, with the report's word on the axis."""
+    fig = learning_curve(rows)
+    fig.axes[0].set_xlabel("passes of S3")
+    return fig
 
 
 def forest(rows: Sequence[tuple[str, Estimate, float, float, str]], reach: float = 15) -> Figure:

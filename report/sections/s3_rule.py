@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from rstdp.show import figures
-
+from ..lab import figures
 from ..lab.page import Page
 from ..lab.results import load
 from ..lab.statistics import Estimate, difference, percent, points
@@ -23,7 +22,7 @@ def rules(page: Page) -> None:
              + (": it is **decaying** when it is compared, and more passes would widen the difference."
                 if part[last] < part[peak] and peak < last else ".")
              + f" At STDP's best pass R-STDP is at {percent(result.at('r-stdp', peak).mean())}.")
-    page.show(figures.learning_curve(result.rows),
+    page.show(figures.over_passes(result.rows),
               "Test accuracy over passes with R-STDP and with STDP in S3, a line a seed.", "s3-rule")
 
 

@@ -96,8 +96,8 @@ def full_size(page: Page) -> None:
     ours, inside = Estimate.of(seeds), seeds.min() <= theirs[epoch] <= seeds.max()
     page.say(f"Is it their model? On all of MNIST, after {epoch} passes, our version of it reaches "
              f"{', '.join(percent(one) for one in seeds)} (a value a seed, mean {percent(ours.mean)}), and their "
-             f"recorded run {percent(theirs[epoch])}: {points(ours.mean - theirs[epoch])} points from the mean; it lies "
-             f"{'between the seeds' if inside else 'outside of these'}.")
+             f"recorded run {percent(theirs[epoch])}: {points(ours.mean - theirs[epoch])} points from the mean; it "
+             f"lies {'between the seeds' if inside else 'outside of these'}.")
 
 
 PARTS = (recorded_run, variants, switched, full_size)

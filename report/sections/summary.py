@@ -66,7 +66,8 @@ def table(page: Page) -> None:
     page.say(f"Of {len(rows)} claims " + ", ".join(
         f"{counts[verdict]} {'is' if counts[verdict] == 1 else 'are'} *{verdict}*"
         for verdict in VERDICTS if verdict in counts) + ". Each follows from a rule, which stands on the claim's page "
-        "and, with the dates of its changes and their reasons, in [the protocol](PROTOCOL.md).")
+        "and, with the dates of its changes and their reasons, in [the protocol](PROTOCOL.md). The same for machines: "
+             f"[claims as JSON](replication-report-{page.preset}.claims.json).")
 
 
 def exactness(folders: Sequence[Path]) -> str:
