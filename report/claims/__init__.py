@@ -103,6 +103,11 @@ def pages(extension: bool = False) -> list[Part]:
     return [part for claim in every(extension) for part in (head(claim), *claim.parts)]
 
 
+def page_of(number: str) -> list[Part]:
+    """The page of one claim, for example of "1b"."""
+    return next([head(claim), *claim.parts] for claim in every() if claim.number == number)
+
+
 def head(claim: Claim) -> Part:
     """How a claim's page begins."""
     def part(page: Page) -> None:
