@@ -10,6 +10,7 @@ import yaml
 
 from .. import ROOT, claims
 from ..lab import figures, provenance
+from ..lab.accuracy import s3_hours
 from ..lab.page import Page
 from ..lab.published import PAPER, others, published
 from ..lab.results import Missing, load, load_joined, read_table
@@ -95,8 +96,6 @@ def student(folders: Sequence[Path]) -> str:
 
 
 def speed(folders: Sequence[Path]) -> str:
-    from ..lab.accuracy import s3_hours
-
     rows, _ = read_table("benchmark/benchmark.csv", folders)
     return (f"**Fast.** On one thread, {like_for_like(rows)}. S3's passes at the paper's length take "
             f"{s3_hours(folders):.1f} hours a run on one core.")
