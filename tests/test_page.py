@@ -143,6 +143,29 @@ def test_a_seed_left_out_changes_the_printed_robustness(recorded):
     assert claims.told_robustness("reproduced", dict.fromkeys("abc", "reproduced")) == "stays with each of 3 left out"
 
 
+def test_more_seeds_of_another_experiment_count_for_the_same_claim(recorded):
+    """Eleven made-up seeds of the paper's configuration, recorded as `paper-seeds`."""
+    facts = json.loads((recorded / "paper" / "provenance.json").read_text())
+    rows = pd.read_csv(recorded / "paper" / "accuracy.csv")
+    rows = rows[(rows.variant == "paper") & (rows.epoch > 670)]
+    more = recorded / "paper-seeds"
+    more.mkdir()
+    pd.concat([rows.assign(seed=seed, test_accuracy=0.968 + 0.0004 * seed) for seed in range(1, 12)]).to_csv(
+        more / "accuracy.csv", index=False)
+    run = next(run for run in facts["runs"] if run["variant"] == "paper")
+    facts |= {"experiment": "paper-seeds", "runs": [run | {"seed": seed} for seed in range(1, 12)]}
+    (more / "provenance.json").write_text(json.dumps(facts))
+    one = next(each for each in claims.every() if each.number == "1a")
+    assert "(12 seeds)" in str(one.judged([recorded]).told) and one.judged([recorded]).verdict == "reproduced"
+    page = Noted(recorded)
+    page.add(*claims.page_of("1a"))
+    text = "\n".join(page.said)
+    assert not page.failed and "passes: 12, seeds 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11" in text
+    assert "| last pass | 97.0" in text and "12 seeds) |" in text and "| inside |" in text
+    shutil.rmtree(recorded / "paper")  # whichever of them is there
+    assert one.judged([recorded]).verdict == "not tested yet"
+
+
 def test_open_choices_are_judged_by_the_same_rule(tmp_path):
     shutil.copytree(REPORT / "results" / "handmade", tmp_path / "handmade")
     one = next(each for each in claims.every() if each.number == "4")
