@@ -65,7 +65,10 @@ pdf: browser book
 site: export BOOK_SITE := yes
 site: pdf
 	$(BIN)/python -m report build --preset full
-	cp _build/book.pdf report/replication-report.html _build/html/
+	cp _build/book.pdf _build/html/
+	cp report/replication-report-full.html _build/html/replication-report.html
+	cd report && cp --parents replication-report-full.claims.json results/*/*.csv results/*/*.json reference/* PROTOCOL.md LETTER.md output/full/[0-9]*.ipynb \
+	  ../_build/html/  # what the report links, where it looks for it
 
 site-check: browser book
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check axe-playwright-python==0.1.8 playwright==1.65.2
@@ -86,6 +89,6 @@ benchmark: $(VENV)/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m report run benchmark --dataset $(DATASET) --out report/output/benchmark
 
 clean:
-	rm -rf $(VENV) _build report/output report/replication-report.html .pytest_cache .hypothesis .ruff_cache .mypy_cache
+	rm -rf $(VENV) _build report/output report/replication-report-* .pytest_cache .hypothesis .ruff_cache .mypy_cache
 	find . -name __pycache__ -not -path "./.git/*" -prune -exec rm -rf {} +
 	@if [ -d report/work ]; then echo "kept report/work: checkpoints of runs that took long; remove it by hand"; fi
