@@ -133,6 +133,11 @@ def weights(network: Network) -> dict:
             "s3": packed(levels(network.weights["s3"], low, high)), "low": low, "high": high}
 
 
+def spiked(network: Network, part: dict) -> str:
+    """Which inputs of S3 have spiked by the end, a bit each: what lets the page judge a pupil at once."""
+    return packed(np.packbits((network.features(as_images(part)[0]) < network.config.bins).numpy()))
+
+
 def digits(data: Dataset) -> dict:
     """What digits.js holds: the first images of each class, in the order of the data set."""
     def first(images: Tensor, labels: Tensor, counts: tuple[int, ...]) -> dict:
@@ -166,6 +171,7 @@ def facts(network: Network, data: Dataset, moved: int) -> dict:
 def make(job: Job) -> None:
     """Write the files, and say how large they are. Settings: where to, and how many images are moved about."""
     network, content = rounded(load_pretrained("mnist")), digits(job.data)
+    content["heldOut"]["spiked"] = spiked(network, content["heldOut"])
     folder = ROOT / job.settings.folder
     files = {"weights": ("liveWeights", weights(network)), "digits": ("liveDigits", content),
              "golden": ("liveGolden", golden(network, content) | {"facts": facts(network, job.data, job.settings.moved)})}

@@ -64,6 +64,12 @@
     } else if (!state.timer) state.step = LAST;
     draw();
     if (state.neuron) look(state.neuron);
+    const { feature, row, column } = view.found;
+    const about = feature < 0 ? null : await ask("neuron", "s3", feature, row, column);
+    if (turn !== wanted) return;
+    if (about) views.overlay($("winner"), about, pixels);
+    $("winner-seen").classList.toggle("none", !about);
+    $("winner").setAttribute("aria-label", about ? `What the winner, map ${feature}, looks for, with the digit laid over it` : "No winner");
   }
 
   function draw() {
@@ -83,8 +89,8 @@
     const first = views.bars($("bars"), view.best[step], Math.max(...view.best[LAST]));
     $("verdict").textContent = !first ? (step === LAST ? "Silence: no decision" : "Nothing has reached S3 yet")
       : step < LAST ? `So far, a ${first.label} …` : `It says: ${view.decision}`;
-    $("lead").textContent = first ? `Ahead of ${first.next} by ${number(first.lead)}. The picture took ${
-      number(view.milliseconds)} ms.` : "";
+    $("lead").textContent = first ? `Ahead of ${first.next} by ${number(first.lead)}. Computed in ${
+      Math.round(view.milliseconds)} ms.` : "";
     $("step").value = step;
     $("step").setAttribute("aria-valuetext", `step ${step}`);
     $("time").textContent = `step ${step} of ${LAST}`;
@@ -452,8 +458,8 @@
     views.digit($("lesson-image"), lesson.pixels, 6);
     $("lesson-image").setAttribute("aria-label", `The lesson's image, a ${lesson.label}`);
     $("lesson-number").textContent = `Lesson ${lesson.count + 1}`;
-    $("says").innerHTML = lesson.decision < 0 ? "The pupil is silent." : `The pupil says: <b>${lesson.decision}</b>`;
-    views.bars($("lesson-bars"), lesson.top, Math.max(...lesson.top));
+    const first = views.bars($("lesson-bars"), lesson.top, Math.max(...lesson.top));
+    $("says").innerHTML = lesson.decision < 0 ? "The pupil is silent." : `The pupil says: <b>${lesson.decision}</b>, ahead by ${number(first.lead)}`;
     $("undo").disabled = !lesson.count;
   }
 
@@ -482,8 +488,9 @@
     after(result);
     $("change").hidden = !change.before;
     if (!change.before) return;
-    views.picture($("before"), change.before);
-    views.picture($("after"), change.after);
+    const most = Math.max(views.strongest(change.before), views.strongest(change.after));
+    views.picture($("before"), change.before, 3, most);
+    views.picture($("after"), change.after, 3, most);
     views.difference($("difference"), change.before, change.after, 3);
     const done = { reward: "Rewarded", punish: "Punished", neutral: "No comment" }[judgement];
     const others = change.learners > 1 ? ` Without inhibition the other ${change.learners - 1} maps learned as well.` : "";
@@ -521,21 +528,15 @@
     teach.busy = true;
     teach.classes = +$("classes").value;
     $("change").hidden = true;
-    $("accuracy").textContent = "It has learned nothing yet";
-    $("ready").textContent = "Preparing 200 held-out digits, to see how well it reads …";
-    showCurve([]);
-    showLesson(await ask("begin", teach.classes, teach.seed++));
+    const begun = await ask("begin", teach.classes, teach.seed++);
+    after(begun);
+    $("ready").textContent = `Measured on ${begun.heldOut} held-out digits, which are in no lesson.`;
     teach.busy = false;
     await gallery();
   }
 
-  listeners.ready = ({ done, of }) => {
-    $("ready").textContent = done < of ? `Preparing held-out digits, to see how well it reads: ${done} of ${of} …`
-      : `Measured on ${of} held-out digits, after every lesson.`;
-  };
   listeners.curve = ({ curve, done, of }) => {
     showCurve(curve);
-    $("ready").textContent = "Measured on 200 held-out digits that are in no lesson.";
     if (of) $("teach-progress").value = done / of;
   };
 

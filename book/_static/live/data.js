@@ -16,11 +16,12 @@ function liveData() {
       s3: Float32Array.from(fourth, level => low + level * (high - low) / 255) };
   }
 
-  /** Images {pixels, label} for lessons, and held-out ones. */
+  /** Images {pixels, label} for lessons, and held-out ones that also say which inputs of S3 have spiked: (250, 4, 4). */
   async function digits({ lessons, heldOut }) {
-    const images = async ({ pixels, labels }) => {
-      const bytes = await unpack(pixels);
-      return labels.map((label, i) => ({ label, pixels: bytes.subarray(784 * i, 784 * (i + 1)) }));
+    const images = async ({ pixels, labels, spiked }) => {
+      const bytes = await unpack(pixels), bits = spiked && await unpack(spiked);
+      return labels.map((label, i) => ({ label, pixels: bytes.subarray(784 * i, 784 * (i + 1)),
+        spiked: bits && Uint8Array.from({ length: 4000 }, (_, n) => bits[500 * i + (n >> 3)] >> (7 - (n & 7)) & 1) }));
     };
     return { lessons: await images(lessons), heldOut: await images(heldOut) };
   }

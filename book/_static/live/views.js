@@ -180,9 +180,21 @@ function liveViews() {
     context.strokeRect(about.column * scale, about.row * scale, scale, scale);
   }
 
-  /** A picture (50 x 50), grey. */
-  function picture(canvas, values, scale = 3) {
-    const most = Math.max(1e-9, ...values.map(Math.abs));
+  /** What S3's winner looks for, where the image is; the drawing is laid over it in orange. */
+  function overlay(canvas, about, image, scale = 4) {
+    const { picture, pixels: [top, left, size] } = about, most = Math.max(1e-9, ...picture.map(Math.abs));
+    paint(canvas, 28, 28, scale, (x, y) => {
+      const row = y - top, column = x - left, inside = row >= 0 && column >= 0 && row < size && column < size;
+      const base = grey(127.5 + 127.5 * (inside ? picture[row * size + column] : 0) / most);
+      return base.map((from, channel) => from + 0.6 * image[28 * y + x] / 255 * ([222, 143, 5][channel] - from));
+    });
+  }
+
+  /** The largest size of numbers. */
+  const strongest = values => values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
+
+  /** A picture (50 x 50), grey; white and black are at `most`. */
+  function picture(canvas, values, scale = 3, most = strongest(values)) {
     paint(canvas, 50, 50, scale, (x, y) => grey(127.5 + 127.5 * values[50 * y + x] / most));
   }
 
@@ -199,7 +211,7 @@ function liveViews() {
     for (let y = 2; y < 50; y += 5) {
       for (let x = 2; x < 50; x += 5) {
         const share = change[50 * y + x] / most;
-        if (Math.abs(share) < 0.4) continue;
+        if (Math.abs(share) < 0.25) continue;
         context.fillStyle = Math.abs(share) > 0.7 ? "#fff" : "#222";
         context.fillText(share > 0 ? "+" : "−", (x + 0.5) * scale, (y + 0.5) * scale);
       }
@@ -209,22 +221,20 @@ function liveViews() {
   /** Accuracy after each lesson: SVG. curve: [lessons, per cent]. */
   function curve(points, classes) {
     const last = Math.max(30, ...points.map(([lessons]) => lessons));
-    const x = lessons => 44 + 540 * lessons / last, y = accuracy => 170 - 1.55 * accuracy, chance = 100 / classes;
+    const x = lessons => 46 + 320 * lessons / last, y = accuracy => 160 - 1.45 * accuracy, chance = 100 / classes;
     const line = points.map(([lessons, accuracy], i) => `${i ? "L" : "M"}${x(lessons).toFixed(1)} ${
       y(accuracy).toFixed(1)}`).join("");
-    const end = points.at(-1);
-    const marks = [0, 0.25, 0.5, 0.75, 1].map(share => Math.round(last * share));
-    return `<svg viewBox="0 0 640 208" role="img" aria-label="Accuracy on held-out digits${end ? `: ${number(end[1])
-    } per cent after ${end[0]} lessons` : ""}"><path class="axis" d="M44 12V170H590"/>
-      <path class="limit" d="M44 ${y(chance)}H584"/><text x="590" y="${y(chance) + 4}">chance</text>
-      ${[0, 50, 100].map(v => `<text x="38" y="${y(v) + 4}" text-anchor="end">${v} %</text>`).join("")}
-      ${marks.map(v => `<text x="${x(v)}" y="187" text-anchor="middle">${v}</text>`).join("")}
-      <text x="314" y="204" text-anchor="middle">lessons</text>${line ? `<path class="line" d="${line}"/>` : ""}${
+    const end = points.at(-1), marks = [0, 1 / 3, 2 / 3, 1].map(share => Math.round(last * share));
+    return `<svg viewBox="0 0 430 202" role="img" aria-label="Accuracy on held-out digits${end ? `: ${number(end[1])
+    } per cent after ${end[0]} lessons` : ""}"><path class="axis" d="M46 10V160H372"/>
+      <path class="limit" d="M46 ${y(chance)}H366"/><text x="374" y="${y(chance) + 4}">chance</text>
+      ${[0, 50, 100].map(v => `<text x="40" y="${y(v) + 4}" text-anchor="end">${v} %</text>`).join("")}
+      ${marks.map(v => `<text x="${x(v)}" y="178" text-anchor="middle">${v}</text>`).join("")}
+      <text x="206" y="196" text-anchor="middle">lessons</text>${line ? `<path class="line" d="${line}"/>` : ""}${
       end ? `<circle class="spike" cx="${x(end[0])}" cy="${y(end[1])}" r="4"/><text class="strong" x="${
-        Math.min(x(end[0]), 560)}" y="${y(end[1]) + (end[1] > 85 ? 20 : -10)}" text-anchor="middle">${
-        number(end[1])} %</text>` : ""}</svg>`;
+        Math.min(x(end[0]) + 8, 376)}" y="${y(end[1]) + (end[1] > 85 ? 20 : -8)}">${number(end[1])} %</text>` : ""}</svg>`;
   }
 
-  return { STAGES, CHANNELS, number, escape, digit, stage, neuronAt, counts, leader, bars, table, staircase, feature,
+  return { STAGES, CHANNELS, number, escape, digit, stage, neuronAt, counts, leader, bars, table, staircase, feature, overlay, strongest,
     window: window_, mapOf, picture, difference, curve };
 }

@@ -117,7 +117,7 @@ function liveWorker(model, data, livePaint, answer) {
 
   let pupil = null;
 
-  /** Spike times of C2 of a lesson's or a held-out image, computed once. */
+  /** Spike times of C2 of a lesson's image, computed once. */
   function features(image) {
     return image.c2 ??= network.layers(image.pixels).c2;
   }
@@ -129,34 +129,21 @@ function liveWorker(model, data, livePaint, answer) {
     pupil = { seed, classes, network: network.fresh(classes, EACH, seed), at: 0, history: [], judged: [], curve: [],
       lessons: digits.lessons.filter(({ label }) => label < classes),
       heldOut: digits.heldOut.filter(({ label }) => label < classes && taken[label]++ < counts) };
+    pupil.initial = pupil.network.s3.weight.slice();
     pupil.best = Array.from({ length: pupil.network.s3.maps }, () => new Float64Array(pupil.heldOut.length));
-    pupil.ready = 0;
     pupil.stale = new Set(pupil.best.keys());
-    getReady(pupil);
-    return lesson();
-  }
-
-  /** Run the held-out digits through S1 and S2, a few at a time. */
-  async function getReady(mine) {
-    for (const image of mine.heldOut) {
-      features(image);
-      mine.ready++;
-      if (mine.ready % 10 === 0) answer({ about: "ready", done: mine.ready, of: mine.heldOut.length });
-      await rest();
-      if (pupil !== mine) return;
-    }
-    mine.curve.push([mine.history.length, accuracy()]);
-    answer({ about: "curve", curve: mine.curve });
+    pupil.curve.push([0, accuracy()]);
+    return { lesson: lesson(), curve: pupil.curve, heldOut: pupil.heldOut.length };
   }
 
   /** The largest potential of one map for every held-out digit: only maps that have learned are looked at again. */
   function look(feature) {
     const { s3 } = pupil.network, weight = new Float64Array(6250), { maps } = s3;
     for (let tap = 0; tap < 6250; tap++) weight[tap] = s3.weight[tap * maps + feature];
-    pupil.heldOut.forEach(({ c2 }, image) => {
+    pupil.heldOut.forEach(({ spiked }, image) => {
       const potential = new Float64Array(16);
-      c2.data.forEach((t, index) => {
-        if (t >= BINS) return;
+      spiked.forEach((bit, index) => {
+        if (!bit) return;
         const channel = index >> 4, y = (index >> 2) & 3, x = index & 3;
         for (let ky = Math.max(0, y - 1); ky < Math.min(5, y + 3); ky++) {
           for (let kx = Math.max(0, x - 1); kx < Math.min(5, x + 3); kx++) {
@@ -209,7 +196,7 @@ function liveWorker(model, data, livePaint, answer) {
   function judge(judgement, { counted, inhibition = true } = {}, brief = false) {
     const { image, found } = pupil.lesson, { s3 } = pupil.network, kept = [];
     const learners = found.feature === SILENT || judgement === "neutral" ? [] : inhibition ? [found] : every(image.c2);
-    const before = brief || found.feature === SILENT ? null : paint.s3(found.feature, s3);
+    const before = brief || found.feature === SILENT ? null : learned(found.feature);
     const rates = learners.length ? model.rewardRates(phi(counted))[judgement] : [0, 0];
     for (const each of learners) {
       kept.push([each.feature, own(each.feature)]);
@@ -224,7 +211,7 @@ function liveWorker(model, data, livePaint, answer) {
     const mine = kept.find(([feature]) => feature === found.feature), now = mine && own(found.feature);
     const change = { judgement, found, decision: pupil.network.classOf(found), label: image.label,
       pixels: image.pixels, learners: learners.length, rates, before,
-      after: before && (mine ? paint.s3(found.feature, s3) : before),
+      after: before && (mine ? learned(found.feature) : before),
       gained: now ? now.filter((weight, tap) => weight > mine[1][tap]).length : 0,
       lost: now ? now.filter((weight, tap) => weight < mine[1][tap]).length : 0 };
     follow();
@@ -241,7 +228,15 @@ function liveWorker(model, data, livePaint, answer) {
   }
 
   function follow() {
-    if (pupil.ready === pupil.heldOut.length) pupil.curve.push([pupil.history.length, accuracy()]);
+    pupil.curve.push([pupil.history.length, accuracy()]);
+  }
+
+  /** What a map has learned since the beginning, painted: (50 x 50). */
+  function learned(feature) {
+    const { weight, maps } = pupil.network.s3;
+    const change = Float32Array.from({ length: 6250 }, (_, tap) =>
+      weight[tap * maps + feature] - pupil.initial[tap * maps + feature]);
+    return paint.s3(0, { weight: change, maps: 1, window: 5, channels: 250 });
   }
 
   function undo() {
@@ -299,10 +294,9 @@ function liveWorker(model, data, livePaint, answer) {
     return { said, then, label: image.label, lesson: lesson(), curve: pupil.curve };
   }
 
-  /** Every map of the pupil, painted: (maps, 50 x 50). */
+  /** What every map of the pupil has learned, painted. */
   function pictures() {
-    const { s3 } = pupil.network;
-    return { pictures: pupil.best.map((_, feature) => paint.s3(feature, s3)), each: EACH };
+    return { pictures: pupil.best.map((_, feature) => learned(feature)), each: EACH };
   }
 
   /** Weights in Python's order, and those that it began with: for a test. */
