@@ -47,32 +47,47 @@
     return settings.contrast === 100 ? moved : moved.map(value => Math.round(value * settings.contrast / 100));
   }
 
-  let wanted = 0;
-  /** Run the network on what is on the pad; play says whether to start from the beginning. */
-  async function run(play = false) {
-    const turn = ++wanted, pixels = image();
+  let running = null, pending = null;
+  /** Run the network on what is on the pad; play says whether to start from the beginning. While it runs, what comes in
+   * is kept, so that only the last drawing is looked at. */
+  function run(play = false) {
+    pending = { play: play || pending?.play };
+    return running ??= (async () => {
+      while (pending) {
+        const { play: replay } = pending;
+        pending = null;
+        await once(replay);
+      }
+    })().finally(() => { running = null; });
+  }
+
+  async function once(play) {
+    const pixels = image();
     views.digit($("prepared"), pixels);
-    const view = await ask("run", pixels, { s1: tried.s1, s2: tried.s2, scramble: tried.scramble });
-    if (turn !== wanted) return; // the visitor has gone on
-    state.view = view;
-    $("status").textContent = "";
-    $("prepared").setAttribute("aria-label", pixels.some(value => value) ? "What the network gets: the digit, 28 by 28 pixels"
-      : "What the network gets: nothing");
-    if (play && !calm.matches) {
+    state.view = await ask("run", pixels, { s1: tried.s1, s2: tried.s2, scramble: tried.scramble });
+    const { found } = state.view, seen = pixels.some(value => value);
+    $("prepared").setAttribute("aria-label", `What the network gets: ${seen ? "the digit, 28 by 28 pixels" : "nothing"}`);
+    if (play && !calm.matches && !pending) {
       state.step = 0;
       start();
     } else if (!state.timer) state.step = LAST;
     draw();
-    if (state.neuron) look(state.neuron);
-    const { feature, row, column } = view.found;
-    const about = feature < 0 ? null : await ask("neuron", "s3", feature, row, column);
-    if (turn !== wanted) return;
+    if (pending) return;
+    if (state.neuron) await look(state.neuron);
+    const about = found.feature < 0 ? null : await ask("neuron", "s3", found.feature, found.row, found.column);
     if (about) views.overlay($("winner"), about, pixels);
     $("winner-seen").classList.toggle("none", !about);
-    $("winner").setAttribute("aria-label", about ? `What the winner, map ${feature}, looks for, with the digit laid over it` : "No winner");
+    $("winner").setAttribute("aria-label", about ? `What the winner, map ${found.feature}, looks for, with the digit laid over it` : "No winner");
   }
 
+  let frame = 0;
+  /** Draw what there is, once before the next picture of the screen. */
   function draw() {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(drawNow);
+  }
+
+  function drawNow() {
     const { view, step } = state;
     if (!view) return;
     const counts = views.counts(view, step);
@@ -161,11 +176,11 @@
   const pad = $("pad"), pen = { x: 140, y: 140, down: false, last: null, keys: false };
 
   function drawPad() {
-    const context = pad.getContext("2d"), pixels = context.createImageData(280, 280);
+    const context = pad.getContext("2d"), pixels = context.createImageData(280, 280), { ink } = state;
     const words = new Uint32Array(pixels.data.buffer);
-    state.ink.forEach((value, i) => { words[i] = 0xFF000000 | (value << 16) | (value << 8) | value; });
+    for (let i = 0; i < ink.length; i++) words[i] = 0xFF000000 | (ink[i] << 16) | (ink[i] << 8) | ink[i];
     context.putImageData(pixels, 0, 0);
-    if (!state.ink.some(value => value)) {
+    if (!state.drawing && !state.sample) {
       context.strokeStyle = "#777";
       context.setLineDash([5, 7]);
       context.strokeRect(60.5, 30.5, 159, 219);
@@ -603,6 +618,7 @@
       button.onclick = () => take(sample);
       $("samples").append(button);
     }
+    $("status").textContent = "";
     take(samples[7]);
     await newPupil();
   }

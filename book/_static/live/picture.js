@@ -45,6 +45,13 @@ function livePicture() {
     return { pixels: out, width: height, height: wanted };
   }
 
+  /** A picture made smaller or larger. Like Pillow since its version 13, what is tall is first shrunk in height. */
+  function resized(picture, width, height) {
+    const turned = each => resizedLines(each, each.width);
+    return picture.height > 2 * picture.width ? turned(resizedLines(resizedLines(turned(picture), height), width))
+      : resizedLines(resizedLines(picture, width), height);
+  }
+
   /** The part of a picture that is brighter than 64 of 255, or null where nothing is. */
   function box(ink, side) {
     let top = side, bottom = -1, left = side, right = -1;
@@ -68,7 +75,7 @@ function livePicture() {
     const whole = box(Float64Array.from(ink, value => value * (255 / most)), side);
     const scale = 20 / Math.max(whole.width, whole.height);
     const wanted = [whole.width, whole.height].map(length => Math.max(1, even(length * scale)));
-    const { pixels, width, height } = resizedLines(resizedLines(whole, wanted[0]), wanted[1]);
+    const { pixels, width, height } = resized(whole, ...wanted);
     let small = Float64Array.from(pixels);
     const top = small.reduce((a, b) => Math.max(a, b), 0);
     if (top < 250) { // thin strokes have lost contrast

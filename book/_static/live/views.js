@@ -23,23 +23,29 @@ function liveViews() {
   const number = value => value.toLocaleString("en", { maximumFractionDigits: 1 });
   const escape = text => String(text).replace(/[&<>"]/g, letter => `&#${letter.charCodeAt(0)};`);
 
-  /** A canvas from pixels: `colour(x, y)` gives [red, green, blue]; each pixel becomes a square of `scale`. */
-  function paint(canvas, width, height, scale, colour) {
-    canvas.width = width * scale;
-    canvas.height = height * scale;
-    const context = canvas.getContext("2d"), image = context.createImageData(canvas.width, canvas.height);
-    const words = new Uint32Array(image.data.buffer);
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        const [red, green, blue] = colour(x, y), word = 0xFF000000 | (blue << 16) | (green << 8) | red;
-        for (let dy = 0; dy < scale; dy++) {
-          const from = (y * scale + dy) * canvas.width + x * scale;
-          words.fill(word, from, from + scale);
-        }
-      }
+  const word = ([red, green, blue]) => (0xFF000000 | (blue << 16) | (green << 8) | red) >>> 0;
+  const small = document.createElement("canvas");
+
+  /** Put pixels, words of 32 bits, on a canvas, each as a square of `scale`. */
+  function put(canvas, words, width, height, scale) {
+    small.width = width;
+    small.height = height;
+    small.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(words.buffer), width, height), 0, 0);
+    if (canvas.width !== width * scale || canvas.height !== height * scale) {
+      canvas.width = width * scale;
+      canvas.height = height * scale;
     }
-    context.putImageData(image, 0, 0);
+    const context = canvas.getContext("2d");
+    context.imageSmoothingEnabled = false;
+    context.drawImage(small, 0, 0, canvas.width, canvas.height);
     return context;
+  }
+
+  /** A canvas from pixels: `colour(x, y)` gives [red, green, blue]. */
+  function paint(canvas, width, height, scale, colour) {
+    const words = new Uint32Array(width * height);
+    for (let i = 0; i < words.length; i++) words[i] = word(colour(i % width, Math.floor(i / width)));
+    return put(canvas, words, width, height, scale);
   }
 
   const grey = value => [value, value, value];
@@ -58,20 +64,36 @@ function liveViews() {
       column >= stage.side ? null : { feature, row, column };
   }
 
+  /** For each pixel of a stage, the index of its neuron, or -1 between maps; found once. */
+  function neurons(of) {
+    if (of.neurons) return of;
+    const cell = of.side + 1, area = of.side ** 2;
+    of.width = of.columns * cell - 1;
+    of.height = Math.ceil(of.maps / of.columns) * cell - 1;
+    of.neurons = Int32Array.from({ length: of.width * of.height }, (_, i) => {
+      const found = neuronAt(of, i % of.width, Math.floor(i / of.width));
+      return found ? found.feature * area + found.row * of.side + found.column : -1;
+    });
+    return of;
+  }
+
   /** One stage at a step: spikes, or for S3 potentials and, at the end, the winner. */
   function stage(canvas, of, view, step) {
-    const cell = of.side + 1, rows = Math.ceil(of.maps / of.columns), area = of.side ** 2;
-    const times = view.times[of.name]?.data, potentials = view.steps[step];
-    const most = of.name === "s3" ? Math.max(1, ...view.best.at(-1)) : 0;
-    const context = paint(canvas, of.columns * cell - 1, rows * cell - 1, of.scale, (x, y) => {
-      const found = neuronAt(of, x, y);
-      if (!found) return [255, 255, 255];
-      const i = found.feature * area + found.row * of.side + found.column;
-      if (times) return times[i] === step ? FIRES : times[i] < step ? FIRED : QUIET;
-      const share = Math.min(1, potentials[i] / most) ** 2; // dark is strong; squared, so that the strongest stand out
-      return QUIET.map((from, channel) => from + share * (FIRES[channel] - from));
-    });
-    if (of.name !== "s3" || view.found.feature < 0 || step < BINS - 1) return;
+    const { neurons: indices, width, height } = neurons(of), words = new Uint32Array(indices.length);
+    const times = view.times[of.name]?.data, potentials = view.steps[step], white = 0xFFFFFFFF;
+    if (times) {
+      const colours = Array.from({ length: BINS + 1 }, (_, t) => word(t === step ? FIRES : t < step ? FIRED : QUIET));
+      for (let i = 0; i < words.length; i++) words[i] = indices[i] < 0 ? white : colours[times[indices[i]]];
+    } else {
+      const most = Math.max(1, ...view.best.at(-1)); // dark is strong; squared, so that the strongest stand out
+      const shades = Array.from({ length: 101 }, (_, share) => word(QUIET.map((from, channel) =>
+        from + (share / 100) ** 2 * (FIRES[channel] - from))));
+      for (let i = 0; i < words.length; i++) {
+        words[i] = indices[i] < 0 ? white : shades[Math.min(100, Math.round(100 * potentials[indices[i]] / most))];
+      }
+    }
+    const context = put(canvas, words, width, height, of.scale), cell = of.side + 1;
+    if (times || view.found.feature < 0 || step < BINS - 1) return;
     const { feature, row, column } = view.found;
     context.strokeStyle = "#d55e00";
     context.lineWidth = of.scale / 2;

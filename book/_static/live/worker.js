@@ -317,18 +317,27 @@ function liveWorker(model, data, livePaint, answer) {
     return ~sum >>> 0;
   }
 
+  /** Checksums of every layer's spike times, and the decision, of images (28 x 28). */
+  async function examine(images) {
+    const found = [];
+    for (const pixels of images) {
+      const times = network.layers(pixels), sums = Object.entries(times).map(([name, { data }]) => [name, checksum(data)]);
+      found.push({ ...Object.fromEntries(sums), decision: network.decide(times.c2) });
+      await rest();
+    }
+    return found;
+  }
+
   /** Does this browser compute what Python computed? [what, how many agree, of how many]. */
   async function check() {
     const rows = ["input", "s1", "c1", "s2", "c2", "decision"].map(name => [name, 0, 0]);
-    for (const sample of golden.samples) {
-      const times = network.layers(digits.heldOut[sample.index].pixels);
+    const found = await examine(golden.samples.map(({ index }) => digits.heldOut[index].pixels));
+    golden.samples.forEach((sample, i) => {
       for (const row of rows) {
-        const found = row[0] === "decision" ? network.decide(times.c2) : checksum(times[row[0]].data);
-        row[1] += found === sample[row[0]];
+        row[1] += found[i][row[0]] === sample[row[0]];
         row[2]++;
       }
-      await rest();
-    }
+    });
     const { seed, decisions, weights } = golden.lessons, taught = network.fresh(2, EACH, seed);
     const lessons = digits.lessons.filter(({ label }) => label < 2).slice(0, decisions.length);
     let same = 0;
@@ -345,7 +354,7 @@ function liveWorker(model, data, livePaint, answer) {
   }
 
   return { start, run, neuron, prepare, measure, begin, lesson, judge, undo, byItself, stop, insist, pictures, inspect,
-    check };
+    examine, check };
 }
 
 if (typeof module === "object") module.exports = liveWorker;
