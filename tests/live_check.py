@@ -15,11 +15,13 @@ import math
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import numpy as np
 import torch
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,6 +59,11 @@ DRAWN = {
     9: [arc(.5, .32, .19, .19, -20, -350) + [(.67, .4), (.64, .62), (.6, .9)]]}
 
 
+BEYOND = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+IDLE = "() => document.querySelector('#live-teach').getAttribute('aria-busy') === 'false'"
+LESSON = "n => document.querySelector('#live-lesson-number').textContent === `Lesson ${n}`"
+
+
 class Check:
     """One browser's page, and what is wrong with it, in words."""
 
@@ -68,19 +75,29 @@ class Check:
         home = address.rpartition("/book/")[0]
         self.page.on("request", lambda request: request.url.startswith((home, "data:", "blob:"))
                      or self.faults.append(f"asks for {request.url}"))
-        self.page.on("pageerror", lambda error: "is not a valid selector" in str(error)  # the theme's, for a partial book
-                     or self.faults.append(f"error {error}"))
+        self.page.on("pageerror", lambda error: self.faults.append(f"error {error}"))
         self.page.goto(address)
         self.page.wait_for_selector("#live-maps canvas")
-        self.page.wait_for_function("() => document.querySelector('#live-verdict').textContent.startsWith('It says')")
+        self.until("verdict", "It says")
 
     def expect(self, right: object, what: str) -> None:
         """Note what is wrong."""
         if not right:
             self.faults.append(what)
+            print(what, flush=True)
 
     def text(self, name: str) -> str:
         return self.page.locator(f"#live-{name}").inner_text()
+
+    def until(self, name: str, words: str, timeout: int = 60_000) -> None:
+        """Wait until the part of this name says so."""
+        self.page.wait_for_function("([name, words]) => document.querySelector(name).textContent.includes(words)",
+                                    arg=[f"#live-{name}", words], timeout=timeout)
+
+    def lesson(self, number: int) -> None:
+        """Wait until so many lessons less one have been given."""
+        self.page.wait_for_function(LESSON, arg=number, timeout=120_000)
+        self.page.wait_for_function(IDLE)
 
     def settle(self) -> None:
         """Until the worker has nothing left to do: it answers one call after the other."""
@@ -92,7 +109,8 @@ def encoded(images: torch.Tensor) -> list[str]:
     return [base64.b64encode(image.numpy().tobytes()).decode() for image in images]
 
 
-EXAMINE = """async images => window.live.ask("examine", images.map(text => Uint8Array.from(atob(text), c => c.charCodeAt(0))))"""
+EXAMINE = """async images => window.live.ask("examine",
+    images.map(text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0))))"""
 
 
 def differences(page: Page, network, images: torch.Tensor) -> dict[str, int]:
@@ -113,21 +131,23 @@ def exact(check: Check, images: dict[str, torch.Tensor], lessons: int) -> None:
         started = time.perf_counter()
         wrong = differences(check.page, network, part)
         check.expect(not any(wrong.values()), f"{name}: differ {wrong}")
-        print(f"{len(part)} images of {name}: {wrong} differ; {1000 * (time.perf_counter() - started) / len(part):.0f} ms each, "
-              "with Python's part", flush=True)
+        each = 1000 * (time.perf_counter() - started) / len(part)
+        print(f"{len(part)} images of {name}: {wrong} differ; {each:.0f} ms each, with Python's part", flush=True)
     digits = live_page.read(ROOT / live_page.FOLDER / "digits.js")
     shown, labels = live_page.as_images(digits["lessons"])
     shown, labels = shown[labels < 2], labels[labels < 2]
     c2 = network.features(shown)
     check.page.select_option("#live-classes", "2")
+    check.lesson(1)
     check.page.click("#live-reset")
     check.settle()
+    check.lesson(1)
     seed = check.page.evaluate("() => window.live.ask('inspect')")["seed"]
     taught = live_page.fresh(network, 2, seed)
     started, said = time.perf_counter(), 0
     for i in range(lessons):
         at = i % len(labels)
-        check.page.wait_for_function("n => document.querySelector('#live-lesson-number').textContent === `Lesson ${n}`", arg=i + 1)
+        check.lesson(i + 1)
         decision = int(taught.class_of(learn_rstdp(taught, c2[at:at + 1], labels[at:at + 1], (1.0, 1.0)))[0])
         said += check.text("says").startswith(f"The pupil says: {decision}")
         check.page.click("#live-reward" if decision == labels[at] else "#live-punish")
@@ -191,14 +211,16 @@ def pointers(check: Check, touch: bool) -> None:
     """Every control, with the mouse or with a finger."""
     page = check.page
     tap = (lambda where: where.tap()) if touch else (lambda where: where.click())
-    on = lambda name: tap(page.locator(f"#live-{name}"))
+
+    def on(name: str) -> None:
+        page.wait_for_function(IDLE)
+        tap(page.locator(f"#live-{name}"))
 
     def says(name: str, words: str, what: str) -> None:
         try:
-            page.wait_for_function("([name, words]) => document.querySelector(name).textContent.includes(words)",
-                                   arg=[f"#live-{name}", words], timeout=60_000)
+            check.until(name, words)
         except Exception:
-            check.faults.append(f"{'touch' if touch else 'mouse'}: {what}: {check.text(name)!r}")
+            check.expect(False, f"{what}: {check.text(name)!r}")
 
     for label in (3, 0):
         tap(page.locator(SAMPLE.format(label + 1)))
@@ -222,7 +244,8 @@ def pointers(check: Check, touch: bool) -> None:
         if touch:
             tap(page.locator("#live-tabs button").nth(i))
         tap(page.locator(f"#live-stage-{name} button"))
-        says("neuron-name", f"A neuron of {'Input' if name == 'input' else name.upper()}", f"neuron of {name}")
+        title = name.title() if name == "input" else name.upper()
+        says("neuron-name", f"A neuron of {title}", f"neuron of {name}")
         tap(page.locator(f"#live-stage-{name} canvas"))
     says("neuron-name", "A neuron of S3", "a canvas")
     page.locator("#live-neuron-map").fill("3")
@@ -247,7 +270,8 @@ def pointers(check: Check, touch: bool) -> None:
     on("scramble")
     says("card-scramble", "Now: 0", "scramble")
     before, now = page.locator("#live-card-scramble .live-outcome").inner_text().split(" Now: ")
-    check.expect(before.partition(": ")[2].rstrip(".") == now.partition(". ")[0], "scrambled times change the potentials")
+    same = before.partition(": ")[2].rstrip(".") == now.partition(". ")[0]
+    check.expect(same, "scrambled times change the potentials")
     tap(page.locator("#live-status button"))
     on("blank")
     says("card-blank", "Now: silence", "blank")
@@ -278,10 +302,11 @@ def pointers(check: Check, touch: bool) -> None:
     on("insist")
     says("insisted", "now it says", "rewarding a wrong answer")
     page.select_option("#live-classes", "10")
+    page.wait_for_function("() => document.querySelectorAll('#live-maps canvas').length === 50")
     says("lesson-number", "Lesson 1", "ten digits")
     on("teach-500")
     page.wait_for_timeout(3000)
-    on("stop")
+    tap(page.locator("#live-stop"))
     says("curve", "lessons", "curve")
     page.wait_for_function("() => document.querySelector('#live-stop').disabled")
     check.expect(check.text("lesson-number") not in ("Lesson 1", "Lesson 501"), "500 lessons cannot be stopped")
@@ -315,14 +340,15 @@ def keyboard(check: Check) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
     page.click("#live-reset")
-    check.settle()
+    check.lesson(1)
     page.evaluate("() => document.querySelector('#live-teach').focus()")
     for i, key in enumerate("rpn"):
         page.keyboard.press(key)
-        page.wait_for_function("n => document.querySelector('#live-lesson-number').textContent === `Lesson ${n}`", arg=i + 2)
+        check.lesson(i + 2)
     # everything that can be used has its turn, and is large enough
     page.evaluate("() => document.querySelector('#live-watch').focus()")
-    wanted = set(page.evaluate("""() => [...document.querySelectorAll('.live button, .live input, .live select, #live-pad')]
+    wanted = set(page.evaluate("""() => [...document.querySelectorAll(
+        '.live button, .live input, .live select, #live-pad')]
         .filter(each => each.checkVisibility() && !each.disabled && each.type !== 'radio')
         .map((each, i) => each.dataset.turn = String(i))"""))
     met = set()
@@ -340,12 +366,13 @@ def open_all(check: Check) -> None:
     page = check.page
     for name in ("contrast", "scramble", "shift", "blank", "s1", "s2", "insist", "inhibition"):
         answer(page, name, lambda where: where.click())
-    page.click("#live-stage-input button") if page.locator("#live-stage-input button").is_visible() else None
+    page.click("#live-stage-input button")
+    check.lesson(1)
     page.click("#live-teach-20")
-    page.wait_for_function("() => document.querySelector('#live-lesson-number').textContent === 'Lesson 21'")
+    check.lesson(21)
     page.click("#live-reward")
     page.click("#live-check")
-    page.wait_for_function("() => document.querySelector('#live-checked').textContent.includes('bit')")
+    check.until("checked", "bit", 300_000)
     check.settle()
 
 
@@ -361,50 +388,47 @@ def barriers(check: Check, pictures: Path | None) -> None:
                 page.set_viewport_size({"width": width, "height": 800})
                 page.wait_for_function("theme => document.documentElement.dataset.theme == theme", arg=theme)
                 page.wait_for_timeout(600)
-                beyond = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                beyond = page.evaluate(BEYOND)
                 check.expect(beyond <= 0, f"{theme}, {width}: {beyond} pixels wider than the window")
                 if pictures:
-                    page.screenshot(path=pictures / f"all-{width}-{theme}{'-table' if table else ''}.png", full_page=True)
+                    name = f"all-{width}-{theme}{'-table' if table else ''}.png"
+                    page.screenshot(path=pictures / name, full_page=True)
                 for found in Axe().run(page, options=OPTIONS).response["violations"]:
                     places = [str(node["target"][-1]) for node in found["nodes"]]
                     check.faults.append(f"{theme}, {width}: {found['id']} ({found['impact']}) at {places[:4]}")
 
 
-def motion(browser: Browser, address: str) -> list[str]:
-    """Where motion is welcome, a digit plays by itself; how long the page was busy with one thing."""
-    context = browser.new_context(reduced_motion="no-preference")
-    page = context.new_page()
-    page.add_init_script("""window.busy = []; new PerformanceObserver(list => window.busy.push(...list.getEntries().map(each =>
-        Math.round(each.duration)))).observe({ type: "longtask" })""")
-    page.goto(address)
-    page.wait_for_selector("#live-maps canvas", timeout=120_000)
-    page.evaluate("() => { window.busy.length = 0; }")
+WATCH = """window.busy = []; new PerformanceObserver(list => window.busy.push(...list.getEntries().map(each =>
+    Math.round(each.duration)))).observe({ type: "longtask" })"""
+
+
+def motion(check: Check) -> None:
+    """Where motion is welcome a digit plays by itself; how long the page was busy with one thing."""
+    page = check.page
+    page.emulate_media(reduced_motion="no-preference")
+    page.evaluate(WATCH)
     page.click(SAMPLE.format(9))
-    page.wait_for_function("() => document.querySelector('#live-play').textContent === 'Pause'", timeout=60_000)
-    page.wait_for_function("() => document.querySelector('#live-verdict').textContent === 'It says: 8'", timeout=120_000)
+    check.until("play", "Pause")
+    check.until("verdict", "It says: 8", 120_000)
+    check.lesson(1)
     page.click("#live-reward")
-    page.wait_for_function("() => document.querySelector('#live-lesson-number').textContent === 'Lesson 2'", timeout=60_000)
-    times = [page.evaluate("async pixels => (await window.live.ask('run', Uint8Array.from(pixels))).milliseconds",
-                           [0] * 300 + [255] * 60 + [0] * 424) for _ in range(5)]
-    print(f"an image takes {sorted(times)[2]:.0f} ms in the worker; tasks of the page above 50 ms: "
+    check.lesson(2)
+    once = "async () => (await window.live.ask('run', window.live.image())).milliseconds"
+    times = [page.evaluate(once) for _ in range(9)]
+    print(f"an image takes {sorted(times)[4]:.0f} ms in the worker; tasks of the page above 50 ms: "
           f"{page.evaluate('() => window.busy')}", flush=True)
-    context.close()
-    return []
 
 
-def still(browser: Browser, address: str) -> None:
+def still(check: Check) -> None:
     """The page's own picture, for those without JavaScript and for paper."""
-    check = Check(browser, address, viewport={"width": 1280, "height": 900}, device_scale_factor=1.5, color_scheme="light")
     page = check.page
     slide(page, "step", 3)
-    page.evaluate("""() => { document.querySelector(".bd-sidebar-primary")?.remove();
-        document.querySelectorAll("#live-stages button, .bd-header, .bd-header-article").forEach(each => each.remove()); }""")
-    page.wait_for_timeout(500)
-    box = page.locator("#live-watch").bounding_box()
-    page.set_viewport_size({"width": 1280, "height": int(box["height"]) + 300})
+    page.evaluate("""() => document.querySelectorAll(
+        ".bd-sidebar-primary, #live-stages button, .bd-header, .bd-header-article").forEach(each => each.remove())""")
+    page.wait_for_timeout(1000)
+    page.set_viewport_size({"width": 1280, "height": int(page.locator("#live-watch").bounding_box()["height"]) + 300})
     path = ROOT / "book" / "_static" / "live-still.png"
     page.locator("#live-watch").screenshot(path=path)
-    from PIL import Image
     Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)
     print(path)
 
@@ -435,7 +459,7 @@ def main() -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])  # own pages only
         if options.still:
-            still(browser, file)
+            still(Check(browser, file, viewport={"width": 1280, "height": 900}, device_scale_factor=1.5))
             browser.close()
             return 0
         wide, narrow = {"viewport": {"width": 1280, "height": 900}}, {"viewport": {"width": 360, "height": 740}}
@@ -444,6 +468,7 @@ def main() -> int:
                 ("keyboard", file, keyboard, wide),
                 ("mouse", served, lambda check: pointers(check, touch=False), wide),
                 ("touch", file, lambda check: pointers(check, touch=True), {**narrow, "has_touch": True}),
+                ("motion", file, motion, wide),
                 ("barriers", served, lambda check: barriers(check, options.pictures), wide),
                 ("exactness from the file system", file, lambda check: exact(check, images, 100), wide),
                 ("exactness from a server", served, lambda check: exact(
@@ -454,13 +479,13 @@ def main() -> int:
             try:
                 steps(check)
             except Exception as error:  # what else there is to find is looked for all the same
-                check.faults.append(f"{type(error).__name__}: {str(error)[:300]}")
+                where = traceback.extract_tb(error.__traceback__)[1]
+                check.faults.append(f"line {where.lineno}: {type(error).__name__}: {str(error)[:300]}")
             for fault in check.faults:
                 print(f"{name}: {fault}", flush=True)
             found += check.faults
             print(f"{name}: {len(check.faults)} faults, {time.perf_counter() - started:.0f} s", flush=True)
             check.context.close()
-        found += motion(browser, served)
         browser.close()
     print(f"{len(found)} faults")
     return 1 if found else 0

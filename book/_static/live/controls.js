@@ -465,7 +465,9 @@
 
   // --- teaching ---------------------------------------------------------------------------------------------------
 
-  const teach = { lesson: null, classes: 2, busy: true, seed: 1 };
+  const teach = { lesson: null, classes: 2, seed: 1,
+    get busy() { return $("teach").getAttribute("aria-busy") === "true"; },
+    set busy(value) { $("teach").setAttribute("aria-busy", String(value)); } };
   const options = () => ({ counted: $("phi").checked, inhibition: !$("inhibition")?.checked });
 
   function showLesson(lesson) {
