@@ -423,13 +423,15 @@ def still(check: Check) -> None:
     """The page's own picture, for those without JavaScript and for paper."""
     page = check.page
     slide(page, "step", 3)
-    page.evaluate("""() => document.querySelectorAll(
-        ".bd-sidebar-primary, #live-stages button, .bd-header, .bd-header-article").forEach(each => each.remove())""")
+    page.evaluate("""() => { document.querySelectorAll(
+        ".bd-sidebar-primary, #live-stages button, #live-pad-help, #live-lead, .bd-header, .bd-header-article")
+        .forEach(each => { each === document.querySelector("#live-lead") ? each.hidden = true : each.remove(); });
+        document.activeElement.blur(); }""")
     page.wait_for_timeout(1000)
     page.set_viewport_size({"width": 1280, "height": int(page.locator("#live-watch").bounding_box()["height"]) + 300})
     path = ROOT / "book" / "_static" / "live-still.png"
     page.locator("#live-watch").screenshot(path=path)
-    Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)
+    Image.open(path).convert("RGB").quantize(160).save(path, optimize=True)
     print(path)
 
 

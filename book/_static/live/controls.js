@@ -453,7 +453,7 @@
       insist: () => {
         $("insist").onclick = async () => {
           const told = await ask("insist", 10);
-          $("insisted").textContent = told ? `It saw a ${told.label} and said ${told.said.join(", ")}; now it says ${told.then}. Undo takes it back.`
+          $("insisted").textContent = told ? `It saw a ${told.label} and said ${told.said.join(", ")}; now it says ${told.then}. Undo takes it back, one reward at a time.`
             : "It reads every image of its lessons rightly: take a new pupil.";
           if (told) after(told);
           gallery();

@@ -56,9 +56,9 @@ function liveQuestions(facts) {
       control: `<button type="button" id="live-insist">Find an image it reads wrongly, and reward it ten times</button>
         <output id="live-insisted"></output>` },
     { id: "inhibition", ask: "Inhibition lets only the winner learn. Without it, the strongest neuron of every map learns from every lesson. What then?",
-      options: ["It learns faster: more neurons, more knowledge", "The maps stay alike, and it learns hardly anything", "It makes no difference"],
-      right: 1, why: `If all maps move the same way, no difference between them can grow, and a decision is nothing but a difference. Competition is
-        what makes them divide the work. Try it with a new pupil and 500 lessons. (This switch is the page’s own; the book’s network always
+      options: ["It learns faster: more neurons, more knowledge", "The maps stay more alike, and it reads worse", "It makes no difference"],
+      right: 1, why: `If all maps move the same way, hardly a difference between them can grow, and a decision is nothing but a difference. Competition is
+        what makes them divide the work. Try it with a new pupil and a hundred lessons: it gets somewhere, and stays behind or falls back. (This switch is the page’s own; the book’s network always
         has a winner.) ${chapter("03-convolution-pooling-competition", 3)}`,
       control: box("inhibition", "without inhibition") }];
 
