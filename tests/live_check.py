@@ -377,7 +377,7 @@ def open_all(check: Check) -> None:
 
 
 def barriers(check: Check, pictures: Path | None) -> None:
-    """What axe-core finds, and pages wider than the window; pictures and tables, both themes, both widths."""
+    """What axe-core finds in the page's own part, of any weight (`site_check` sees the rest), and pages wider than the window; pictures and tables, both themes, both widths."""
     page = check.page
     open_all(check)
     for table in (False, True):
@@ -393,7 +393,7 @@ def barriers(check: Check, pictures: Path | None) -> None:
                 if pictures:
                     name = f"all-{width}-{theme}{'-table' if table else ''}.png"
                     page.screenshot(path=pictures / name, full_page=True)
-                for found in Axe().run(page, options=OPTIONS).response["violations"]:
+                for found in Axe().run(page, context=".bd-article", options=OPTIONS).response["violations"]:
                     places = [str(node["target"][-1]) for node in found["nodes"]]
                     check.faults.append(f"{theme}, {width}: {found['id']} ({found['impact']}) at {places[:4]}")
 
