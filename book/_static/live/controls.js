@@ -93,7 +93,7 @@
     const counts = views.counts(view, step);
     for (const of of STAGES) {
       const figure = $(`stage-${of.name}`);
-      if (!$("stages").hidden) views.stage(figure.querySelector("canvas"), of, view, step);
+      if (figure.checkVisibility()) views.stage(figure.querySelector("canvas"), of, view, step);
       const count = counts.find(({ name }) => name === of.name);
       const text = count ? `${number(count.now)} fire now; ${number(count.sofar)} of ${number(count.all)} have fired`
         : "no threshold: it never fires, it adds up";
@@ -310,6 +310,7 @@
       $(`stage-${of.name}`).classList.toggle("current", of.name === name);
       $("tabs").children[i].setAttribute("aria-pressed", String(of.name === name));
     });
+    draw();
   }
 
   /** The first neuron of a stage to fire; in S3 the winner. */
