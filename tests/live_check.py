@@ -377,8 +377,8 @@ def open_all(check: Check) -> None:
 
 
 def barriers(check: Check, pictures: Path | None) -> None:
-    """What axe-core finds in the page's own part, of any weight (`site_check` sees the rest), and what is wider than the
-    window; pictures and tables, both themes, both widths and a window zoomed to 200 %."""
+    """What axe-core finds in the page's own part, of any weight (`site_check` sees the rest), and what is wider than
+    the window; pictures and tables, both themes, both widths and a window zoomed to 200 %."""
     page = check.page
     open_all(check)
     for table in (False, True):

@@ -93,7 +93,7 @@
     const counts = views.counts(view, step);
     for (const of of STAGES) {
       const figure = $(`stage-${of.name}`);
-      if (figure.checkVisibility()) views.stage(figure.querySelector("canvas"), of, view, step);
+      if (figure.offsetWidth) views.stage(figure.querySelector("canvas"), of, view, step);
       const count = counts.find(({ name }) => name === of.name);
       const text = count ? `${number(count.now)} fire now; ${number(count.sofar)} of ${number(count.all)} have fired`
         : "no threshold: it never fires, it adds up";
@@ -111,6 +111,8 @@
     $("time").textContent = `step ${step} of ${LAST}`;
     if (state.neuron) stairs();
   }
+
+  addEventListener("resize", draw); // a wider window shows all stages
 
   function say() {
     const { view, step } = state;
