@@ -170,7 +170,7 @@ def facts(network: Network, data: Dataset, moved: int) -> dict:
 
 @result("live-page", FOLDER, needs=(), dataset="mnist", settings={"folder": FOLDER, "moved": 2000}, recorded=False)
 def make(job: Job) -> None:
-    """Write the files, and say how large they are. Settings: where to, and how many images are moved about."""
+    """Write what the page on which the network runs carries. Settings: where to, and how many images to move about."""
     network, content = rounded(load_pretrained("mnist")), digits(job.data)
     content["heldOut"]["spiked"] = spiked(network, content["heldOut"])
     folder = ROOT / job.settings.folder

@@ -550,7 +550,8 @@
     $("change").hidden = true;
     const begun = await ask("begin", teach.classes, teach.seed++);
     after(begun);
-    $("ready").textContent = `Measured on ${begun.heldOut} held-out digits, which are in no lesson.`;
+    $("ready").textContent = `Measured on ${begun.heldOut} held-out digits, which are in no lesson.${teach.classes > 3
+      ? " Ten digits take hundreds of lessons." : ""}`;
     teach.busy = false;
     await gallery();
   }
