@@ -14,7 +14,7 @@ export BOOK_SITE := $(if $(wildcard _build/html/book.pdf),yes)
 export PYTHONUTF8 := 1
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help setup venv lock report book course lab browser pdf site site-check test check colab-check benchmark clean
+.PHONY: help setup venv lock report book course lab browser pdf site site-check live-check test check colab-check benchmark clean
 
 help:
 	@echo "make report [PRESET=quick|mnist|full]                   run the chapters and write the replication report"
@@ -26,6 +26,7 @@ help:
 	@echo "make pdf [SOLUTIONS=no]                                 print the book to _build/book.pdf; needs Chromium"
 	@echo "make site                                               the book, its PDF and the full report, as they are published"
 	@echo "make site-check                                         look for barriers and requests in the site; needs Chromium"
+	@echo "make live-check                                         the page with the network on it: equal to Python, every control; needs Chromium"
 	@echo "make test                                               run the tests (RSTDP_DATA=folder adds those on MNIST)"
 	@echo "make check                                              style (ruff), types (mypy) and which module may import which"
 	@echo "make colab-check [ARGS='--folder F book/01-*.ipynb']    run every chapter, or some, as Colab would: without the repository"
@@ -80,14 +81,21 @@ site: pdf
 	$(BIN)/python -m report build --preset full
 	$(BIN)/python book/_ext/print_book.py _build/singlehtml _build/html/book-without-solutions.pdf --without-solutions
 	$(BIN)/python book/_ext/course.py _build/html/course
-	cp _build/book.pdf report/replication-report.html _build/html/
+	cp _build/book.pdf _build/html/
+	cp report/replication-report-full.html _build/html/replication-report.html
+	cd report && cp --parents replication-report-full.claims.json results/*/*.csv results/*/*.json reference/* PROTOCOL.md LETTER.md output/full/[0-9]*.ipynb \
+	  ../_build/html/  # what the report links, where it looks for it
 
 site-check: browser book
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check axe-playwright-python==0.1.8 playwright==1.65.2
 	$(BIN)/python tests/site_check.py $(ARGS)
 
+live-check: browser book
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check axe-playwright-python==0.1.8 playwright==1.65.2
+	$(BIN)/python tests/live_check.py $(ARGS)
+
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -101,6 +109,6 @@ benchmark: $(VENV)/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m report run benchmark --dataset $(DATASET) --out report/output/benchmark
 
 clean:
-	rm -rf $(VENV) _build report/output report/replication-report.html .pytest_cache .hypothesis .ruff_cache .mypy_cache
+	rm -rf $(VENV) _build report/output report/replication-report-* .pytest_cache .hypothesis .ruff_cache .mypy_cache
 	find . -name __pycache__ -not -path "./.git/*" -prune -exec rm -rf {} +
 	@if [ -d report/work ]; then echo "kept report/work: checkpoints of runs that took long; remove it by hand"; fi

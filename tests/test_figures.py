@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from IPython.display import HTML
 from matplotlib.figure import Figure
 
+from report.lab import figures as charts
+from report.lab.statistics import Estimate
 from rstdp.config import SPYKETORCH
 from rstdp.encoding import dog_kernels
 from rstdp.network import Network
@@ -100,3 +102,30 @@ def test_one_weight_of_s2_draws_s1s_picture_averaged_over_the_pooling_window():
 def test_an_unknown_layer_is_named():
     with pytest.raises(ValueError, match="no layer 'c1'"):
         reconstruct(Network(TINY), "c1")
+
+
+def test_points_far_from_all_others_get_a_part_of_the_axis():
+    near = {name: Estimate(0.001 * i, 0.004, 3) for i, name in enumerate("abcd")}
+    assert len(charts.split(near)) == 1 and len(charts.estimates(near).axes) == 1
+    far = near | {"e": Estimate(-0.19, 0.004, 3)}
+    below, above = charts.split(far)
+    assert below[0] < -19.4 and below[1] < above[0] and above[1] > 0.7
+    figure = charts.estimates(far)
+    drawn = [ax.get_xlim() for ax in figure.axes]
+    assert drawn == [pytest.approx(below), pytest.approx(above)]
+
+
+def test_the_figure_of_all_claims_draws_each_row_and_says_what_lies_beyond_it():
+    rows = [("1a", Estimate(-0.007, 0.004, 4), -0.01, 0.01, "undecided"),
+            ("3b far", Estimate(-0.37, 0.01, 3), float("-inf"), 0.01, "reproduced")]
+    ax = charts.forest(rows).axes[0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["1a (n = 4)", "3b far (n = 3)"]
+    assert [text.get_text() for text in ax.texts] == ["−37.0"]
+    assert any(list(line.get_xdata()) == pytest.approx([-1.1, -0.3]) for line in ax.lines if len(line.get_xdata()) == 2)
+
+
+def test_errors_have_a_scale_of_their_own_in_a_confusion_matrix():
+    figure = figures.confusion([0] * 99 + [1], [0] * 98 + [1, -1], classes=2)
+    errors = figure.axes[0].images[1]
+    assert errors.get_array().mask.diagonal().all() and errors.get_clim() == (0, 100)
+    assert figures.confusion([0] * 99 + [0], [0] * 99 + [1], classes=2).axes[0].images[1].get_clim() == (0, 1)

@@ -1,5 +1,6 @@
 """The report's driver: presets and their mistakes, a page that asks for nothing, and results made from scratch."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,11 +10,13 @@ from types import SimpleNamespace
 import nbformat
 import pandas as pd
 import pytest
+import yaml
 
 from report import REPORT, ROOT, build
 from report.__main__ import main
-from report.lab import experiments
+from report.lab import chapters, experiments
 from report.lab.registry import Result
+from report.sections import chapters as sections_chapters
 
 
 @pytest.mark.parametrize("arguments, message", [
@@ -37,7 +40,7 @@ def test_mistakes_are_named_before_anything_runs(arguments, message, capsys):
     ("experimnts = []", "unknown key 'experimnts'; known are chapters, description"),
     ("experiments = ['nobody']", "unknown experiment 'nobody'"), ("chapters = 3", "chapters"),
     ("[chapters]\nseed = 'abc'", "mine.toml: 'seed' of chapter 02-the-single-spike-neuron takes a whole number"),
-    ("[chapters]\nseed = [1]", "chapters.seed: should be a number"), ("rerun_chapters = 1", "rerun_chapters")])
+    ("[chapters]\nseed = [1]", "chapters.seed: should be a number"), ("recorded = 1", "recorded")])
 def test_a_mistake_in_a_preset_is_named(tmp_path, monkeypatch, capsys, text, message):
     (tmp_path / "presets").mkdir()
     (tmp_path / "presets" / "mine.toml").write_text(text)
@@ -58,6 +61,72 @@ def test_the_page_asks_the_network_for_nothing(tmp_path):
     build.write_html(tmp_path / "report.ipynb", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     assert '<div class="scroll"' in page and not re.search(r"<script|<link|@import|src=|url\(['\"]?http", page)
+
+
+def test_a_table_says_where_it_is_wider_than_a_phone():
+    wide, narrow = ("<table>" + "<th>x</th>" * n + "</table>" for n in (4, 3))
+    boxed = [re.sub(r"<table.*?</table>", build.in_its_own_box, one, flags=re.S) for one in (wide, narrow)]
+    assert "scroll it sideways" in boxed[0] and "sideways" not in boxed[1]
+    assert all("</table></div>" in one for one in boxed)
+
+
+def test_a_chapter_that_fails_is_a_red_row_and_the_rest_goes_on(tmp_path, monkeypatch, capsys):
+    """Two chapters, of which the first stops at its second outcome."""
+    book, output = tmp_path / "book", tmp_path / "output"
+    book.mkdir(), output.mkdir()
+    for name, second in {"01-bad": "check.same('second', [1, 2], [1, 3])",
+                         "02-good": "check.note('accuracy', 93)"}.items():
+        code = ["from rstdp.show import check\ncheck.same('first', [1, 2], [1, 2])", second,
+                "check.that('third', True)"]
+        notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {
+            "name": "python3", "display_name": "", "language": "python"}}, cells=[
+            nbformat.v4.new_markdown_cell(f"# Chapter {name}"), *map(nbformat.v4.new_code_cell, code)])
+        nbformat.write(notebook, book / f"{name}.ipynb")
+    monkeypatch.setattr(build, "chapters", lambda: sorted(book.glob("*.ipynb")))
+    build.packages_for_kernels()
+    times, errors = build.run_chapters({"chapters": {}}, output, jobs=1)
+    assert list(times) == ["02-good"] and list(errors) == ["01-bad"]
+    assert "second: 1 of 2 values are not as expected" in errors["01-bad"]
+    bad, good = chapters.ran(output, ["01-bad", "02-good"])
+    assert [(one.name, one.found, one.verdict) for one in bad.outcomes] == [
+        ("first", "all", "holds"), ("second", "1 differ", "failed")]
+    assert [one.verdict for one in good.outcomes] == ["holds", "measured", "holds"] and good.compared == 3
+    monkeypatch.setattr(chapters, "files", lambda: sorted(book.glob("*.ipynb")))
+    page = SimpleNamespace(preset="tiny", output=output, said=[])
+    page.say, page.table = page.said.append, lambda rows, columns: page.said.append([*rows])
+    for part in sections_chapters.PARTS:
+        part(page)
+    sentence, overview, outcomes = page.said
+    assert "ran 2 of 2 chapters" in sentence and "compared 7 values" in sentence
+    assert sections_chapters.RED in overview[0][-1] and overview[1][-1] == "holds"
+    assert [row[1:] for row in outcomes] == [
+        ("first", "2 equal", "all", "holds"), ("second", "2 equal", "1 differ", sections_chapters.RED),
+        ("first", "2 equal", "all", "holds"), ("accuracy", "—", "93 %", "measured"),
+        ("third", "1 equal", "all", "holds")]
+    monkeypatch.setattr(build, "build", lambda *_: (tmp_path, errors))
+    assert main(["build"]) == 1
+    assert "error: chapter 01-bad stopped in cell 2: AssertionError: second" in capsys.readouterr().err
+    again = build.run_notebook(book / "02-good.ipynb", output / "02-good.ipynb", {})
+    assert again == (pytest.approx(times["02-good"], abs=0.1), "")  # kept, and not run again
+
+
+def test_metadata_of_a_release_agree_with_the_citation():
+    deposit = json.loads((ROOT / ".zenodo.json").read_text(encoding="utf-8"))
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    for key in ("title", "version", "license", "keywords"):
+        assert deposit[key] == cited[key], key
+    assert [one["name"] for one in deposit["creators"]] == [one["name"] for one in cited["authors"]]
+    assert deposit["description"].split() == cited["abstract"].split()
+    assert deposit["related_identifiers"][0]["identifier"] == cited["references"][0]["doi"]
+
+
+def test_the_protocol_names_every_claim_and_keeps_its_first_section():
+    text = (REPORT / "PROTOCOL.md").read_text(encoding="utf-8")
+    table = text.partition("| Claim |")[2].partition("\n\n")[0]
+    named = {name for row in table.splitlines()[2:] for name in re.findall(r"\d[a-z]?", row.split("|")[1])}
+    assert {claim.number for claim in build.claims.every()} == named
+    dates = re.findall(r"^## (\d{4}-\d\d-\d\d):", text, re.M)
+    assert dates == sorted(dates) and dates[0] == "2026-11-25"
 
 
 def test_experiments_are_valid():

@@ -10,21 +10,114 @@ from scipy import stats
 from report.claims.accuracy_chosen import SWITCHES
 from report.lab import additions, experiments
 from report.lab.results import Result
-from report.lab.statistics import Estimate, difference, main_effects, share, verdict
+from report.lab.statistics import (
+    Estimate,
+    collapsed,
+    difference,
+    dunnett,
+    equivalence,
+    main_effects,
+    over_pairs,
+    over_recordings,
+    reaching,
+    share,
+    verdict,
+)
+
+
+def spread(mean, half, n):
+    """An estimate whose 90 % interval has this half-width."""
+    return Estimate(mean, half * stats.t.ppf(0.975, n - 1) / stats.t.ppf(0.95, n - 1), n)
 
 
 @pytest.mark.parametrize("mean, half, n, word", [
-    (0.975, 0.001, 5, "reproduced"), (0.970, 0.003, 5, "reproduced"), (0.970, 0.001, 5, "partly"),
-    (0.970, None, 1, "partly"), (0.975, None, 1, "partly"), (0.960, 0.02, 5, "not")])
-def test_verdicts_follow_the_rule(mean, half, n, word):
-    assert verdict(Estimate(mean, half, n), 0.972) == word
+    (0.972, 0.001, 5, "reproduced"), (0.968, 0.005, 5, "reproduced"),  # 0.963 to 0.973; one more run: within 0.016
+    (0.966, 0.001, 5, "partly"),  # equivalent, but one more run would lie within 0.003
+    (0.968, 0.0061, 5, "undecided"),  # the interval leaves the band by a hair
+    (0.972, 0.02, 5, "undecided"),  # scattered runs about the very figure
+    (0.972, 0.0001, 2, "undecided"), (0.940, 0.002, 5, "not"), (0.999, 0.002, 5, "not"),
+    (0.950, 0.011, 5, "undecided")])  # different, but a run might reach it
+def test_one_figure_of_a_single_run_is_judged_by_equivalence_and_prediction(mean, half, n, word):
+    assert verdict(spread(mean, half, n), 0.972) == word
+
+
+def test_one_run_is_undecided():
+    assert verdict(Estimate(0.972, None, 1), 0.972) == "undecided"
+
+
+def test_noise_never_earns_reproduced():
+    """The same mean, scattered more and more, is undecided in the end, not reproduced."""
+    words = [verdict(spread(0.966, half, 4), 0.972) for half in (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.1)]
+    assert words[0] == "partly" and set(words[4:]) == {"undecided"}
+
+
+def test_equivalence_is_two_one_sided_tests():
+    values, target = np.array([0.961, 0.965, 0.968, 0.963]), 0.972
+    for tolerance in (0.005, 0.01, 0.012, 0.02):
+        p = max(stats.ttest_1samp(values, target - tolerance, alternative="greater").pvalue,
+                stats.ttest_1samp(values, target + tolerance, alternative="less").pvalue)
+        assert (equivalence(Estimate.of(values), target, tolerance) == "equivalent") == (p < 0.05)
 
 
 @pytest.mark.parametrize("apart, word", [
-    (Estimate(-0.01, 0.005, 3), "reproduced"), (Estimate(0.004, 0.02, 3), "partly"), (Estimate(0.03, 0.01, 3), "not"),
-    (Estimate(-0.1, None, 1), "partly"), (Estimate(0.1, None, 1), "not")])
-def test_that_an_addition_does_not_help_is_judged_by_the_interval(apart, word):
-    assert additions.verdict(apart) == word
+    ([Estimate(-0.01, 0.005, 3)], "reproduced"), ([Estimate(0.004, 0.02, 3)], "undecided"),
+    ([Estimate(0.03, 0.01, 3)], "not"), ([Estimate(-0.1, None, 1)], "undecided"),
+    ([Estimate(-0.01, 0.005, 3), Estimate(0.03, 0.01, 3)], "not"),
+    ([Estimate(-0.01, 0.005, 3), Estimate(0.0, 0.02, 3)], "undecided")])
+def test_that_an_addition_does_not_help_is_judged_by_all_intervals(apart, word):
+    assert additions.verdict(dict(zip("ab", apart))) == word
+
+
+def test_the_probability_of_a_figure():
+    """Hand-made: mean 0.96 and standard deviation 0.01 of four runs; the figure lies one of them above the mean."""
+    values = 0.96 + 0.01 * np.array([1.5, 0.5, -0.5, -1.5]) / np.std([1.5, 0.5, -0.5, -1.5], ddof=1)
+    found = reaching(values, 0.97)
+    assert found.point == pytest.approx(stats.t.sf(1 / np.sqrt(1.25), 3))
+    for bound, part in ((found.low, 0.975), (found.high, 0.025)):  # what was seen is as improbable under either end
+        assert stats.nct.sf(2.0, 3, 2 * stats.norm.isf(bound)) == pytest.approx(part, abs=1e-6)
+    assert found.low < stats.norm.sf(1) < found.high and found.counted.mean == 0.25
+    exact = stats.binomtest(1, 4).proportion_ci(0.95, "exact")
+    assert (found.counted.low, found.counted.high) == pytest.approx((exact.low, exact.high))
+    assert reaching(values[:2], 0.97) is None and reaching([0.9, 0.9, 0.9], 0.97) is None
+
+
+def test_the_prediction_interval_holds_one_more_run():
+    found = Estimate.of([0.96, 0.97, 0.98])
+    assert found.one_more() == pytest.approx(stats.t.ppf(0.975, 2) * 0.01 * np.sqrt(4 / 3))
+    assert found.holds(0.97 + 0.99 * found.one_more()) and not found.holds(0.97 + 1.01 * found.one_more())
+
+
+def test_many_comparisons_have_the_pooled_variance_and_dunnetts_interval():
+    random = np.random.default_rng(0)
+    control, samples = random.normal(0, 1, 6), {name: random.normal(shift, 1, 4) for name, shift in
+                                                (("a", 0), ("b", 1), ("c", -2))}
+    found = dunnett(samples, control)
+    pooled = sum(((each - each.mean()) ** 2).sum() for each in (control, *samples.values())) / (6 + 12 - 4)
+    one = stats.t.ppf(0.975, 14) * np.sqrt(pooled * (1 / 4 + 1 / 6))
+    many = stats.t.ppf(1 - 0.025 / 3, 14) * np.sqrt(pooled * (1 / 4 + 1 / 6))
+    for name, each in found.items():
+        assert each.mean == pytest.approx(samples[name].mean() - control.mean())
+        assert one < each.half < many  # wider than without a correction, narrower than Bonferroni's
+    assert found == dunnett(samples, control)  # scipy integrates by chance, with the same numbers here
+    assert dunnett({"a": [0.5]}, control)["a"].half is None and dunnett({}, control) == {}
+
+
+def test_pairs_that_share_a_digit_are_not_independent():
+    pairs = [f"{a}{b}" for a in range(10) for b in range(a)]
+    hard = dict(zip("0123456789", [0.3, 0, 0, 0, 0, 0, 0, 0, 0, -0.2]))  # what digits do to all of their pairs
+    values = {pair: 0.5 + sum(hard[digit] for digit in pair) for pair in pairs}
+    found, naive = over_pairs(values), Estimate.of(list(values.values()))
+    assert found.mean == naive.mean and found.half > 1.5 * naive.half and found.freedom == 9
+
+
+def test_recordings_widen_an_interval():
+    found = over_recordings(Estimate(0.9, 0.003, 3), 900)
+    assert found.half == pytest.approx(np.hypot(0.003, 1.959964 * np.sqrt(0.09 / 900)))
+    assert over_recordings(Estimate(0.9, None, 1), 900).half == pytest.approx(1.959964 * 0.01)
+
+
+def test_a_run_far_below_has_collapsed():
+    assert collapsed([0.9, 0.44], [0.9, 0.9]) and not collapsed([0.9, 0.46], [0.9, 0.9])
 
 
 def test_intervals_are_those_of_scipy():
@@ -40,7 +133,9 @@ def test_intervals_are_those_of_scipy():
 def test_shares_have_exact_intervals():
     for hits, n in ((600, 600), (153, 600), (0, 20)):
         found, exact = share(hits, n), stats.binomtest(hits, n).proportion_ci(0.95, "exact")
-        assert (found.mean, found.low, found.high) == (hits / n, exact.low, exact.high)
+        assert (found.mean, found.low, found.high) == pytest.approx((hits / n, exact.low, exact.high))
+        wider, exact = found.bounds(0.9), stats.binomtest(hits, n).proportion_ci(0.9, "exact")
+        assert wider == pytest.approx((exact.low, exact.high))
 
 
 def test_main_effects_of_a_factorial():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ..lab import figures
-from ..lab.accuracy import judged
+from ..lab.accuracy import choices, judged, same_runs
+from ..lab.claim import Claim
 from ..lab.page import Page
 from ..lab.published import on_mnist
-from ..lab.results import Missing, load, load_joined
-from ..lab.statistics import Estimate, main_effects
-from . import Claim
+from ..lab.results import LONG, Missing, load, load_joined
+from ..lab.statistics import SINGLE, Estimate, main_effects
 
 SWITCHES = ("ceil", "radius", "sigma", "contrast", "pointwise", "last", "bins", "N")  #: of the experiment `search`
 MEANING = ("`ceil`: incomplete windows kept at C2; `radius`: inhibition radius 2 in S2; `sigma`: first weights with a "
@@ -41,7 +41,8 @@ def switches(page: Page) -> None:
     helpful = [f"`{name}`" for name, effect in effects.items() if effect.low > 0]
     harmful = [f"`{name}`" for name, effect in effects.items() if effect.high < 0]
     page.show(figures.estimates(effects, "change of validation accuracy (percentage points)"),
-              "What each switch changes on average over the combinations of the others, with 95 % intervals. "
+              "What each switch changes on average over the combinations of the others, with simultaneous 95 % "
+              "intervals (pooled variance, Bonferroni). "
               + MEANING, "search")
     page.say("The combinations are a fractional factorial, in which no pair of switches is mistaken for a single one. "
              f"Better than SpykeTorch's choice, by an interval without zero: {', '.join(helpful) or 'none'}; worse: "
@@ -55,9 +56,12 @@ def trained(page: Page) -> None:
     same = best.facts["configurations"][variant] == search.facts["configurations"][search.chosen()]
     page.say(f"The experiment `best` "
              f"{'trains this winner' if same else '**does not train this winner** but other parameters'}: after "
-             f"{best.passes(variant)} passes {Estimate.of(best.at(variant))} on the test set; best epoch, chosen on "
-             f"the test set, {Estimate.of(best.best(variant))}.")
+             f"{best.passes(variant)} passes {Estimate.of(best.at(variant))} on the test set; best pass, chosen on "
+             f"the test set, {Estimate.of(best.best(variant))}."
+             + (" These are the runs of claim 1b: the search chose SpykeTorch's configuration."
+                if same_runs(page.recorded) else ""))
 
 
-CLAIM = Claim("1c. The same, the parameters that a validation split chose", on_mnist,
-              lambda folders: judged(folders, "best"), "search", (candidates, switches, trained), "curves")
+CLAIM = Claim("1c. Accuracy on MNIST, the parameters that a validation split chose", on_mnist,
+              lambda folders: judged(folders, "best"), SINGLE, (*LONG, "search"), (candidates, switches, trained),
+              "curves", lambda folders: choices(folders, "best"))

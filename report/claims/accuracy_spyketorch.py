@@ -1,9 +1,12 @@
 """Claim 1b: the paper's accuracy with the parameters of SpykeTorch, the authors' public code."""
 
-from ..lab.accuracy import ending, judged
+from ..lab.accuracy import choices, ending, judged
+from ..lab.claim import Claim
 from ..lab.published import on_mnist
-from . import Claim
+from ..lab.results import LONG
+from ..lab.statistics import SINGLE
 
-CLAIM = Claim("1b. The same, SpykeTorch's parameters", on_mnist,
-              lambda folders: judged(folders, "paper", "spyketorch"),
-              "learning curves", (lambda page: ending(page, "spyketorch"),), "curves")
+CLAIM = Claim("1b. Accuracy on MNIST, SpykeTorch's parameters", on_mnist,
+              lambda folders: judged(folders, "paper", "spyketorch"), SINGLE, LONG,
+              (lambda page: ending(page, "spyketorch"),), "curves",
+              lambda folders: choices(folders, "paper", "spyketorch"))

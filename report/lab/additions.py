@@ -5,10 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from . import figures
+from .claim import Choice, Found, Mark
 from .page import Page
 from .results import load, load_joined
-from .statistics import ENOUGH, TOLERANCE, Estimate, difference, points
+from .statistics import (
+    COLLAPSED,
+    ENOUGH,
+    NOT,
+    REPRODUCED,
+    TOLERANCE,
+    UNDECIDED,
+    Estimate,
+    collapsed,
+    dunnett,
+    percent,
+    points,
+)
+
+RULE = f"""Every way that was tried is compared with the same model without the addition, by simultaneous 95 % intervals
+(pooled variance, Dunnett's correction). **Reproduced**: no way helps by more than {100 * TOLERANCE:g} point, the upper
+ends of all intervals. **Not**: one helps, its lower end lies above zero. **Undecided**: neither, or fewer than
+{ENOUGH} seeds. A way with a run below {100 * COLLAPSED:g} % of the mean without the addition has collapsed: its runs
+are shown one by one, and it takes no part in the pooled variance."""
 
 
 def no_figure() -> tuple[str, str, str]:
@@ -16,30 +37,54 @@ def no_figure() -> tuple[str, str, str]:
     return "no figure", "—", "—"
 
 
-def judged(folders: Sequence[Path], name: str) -> tuple[str, str]:
-    """The best variant of the experiment `name` against R-STDP in S3 alone, and the verdict. Raises Missing."""
+def tried(folders: Sequence[Path], name: str) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Estimate]]:
+    """Final accuracies without the addition, with each variant of the experiment `name`, and the differences of those
+    variants that have not collapsed. Raises Missing."""
     base, result = load_joined("s3-rule", folders).at("r-stdp"), load(name, folders)
-    tried = {variant: result.at(variant) for variant in result.variants}
-    best = max(tried, key=lambda variant: tried[variant].mean())
-    apart = difference(tried[best], base)
-    return (f"the best of {len(tried)}, `{best}`: {points(apart)} points, from {Estimate.of(base)}", verdict(apart))
+    every = {variant: result.at(variant) for variant in result.variants}
+    return base, every, dunnett({variant: values for variant, values in every.items() if not collapsed(values, base)},
+                                base)
 
 
-def verdict(apart: Estimate) -> str:
-    """On the claim that something does not help. Reproduced: the whole interval lies at or below TOLERANCE. Not: it
-    lies above zero. Partly: neither."""
-    if apart.half is None or apart.n < ENOUGH:
-        return "partly" if apart.mean <= TOLERANCE else "not"
-    if apart.high <= TOLERANCE:
-        return "reproduced"
-    return "not" if apart.low > 0 else "partly"
+def judged(folders: Sequence[Path], name: str) -> Found:
+    """The best variant of the experiment `name` against R-STDP in S3 alone, and the verdict on all. Raises Missing."""
+    base, every, apart = tried(folders, name)
+    if not apart:
+        return Found(f"all of {len(every)} ways collapse, from {Estimate.of(base)}", REPRODUCED)
+    best = max(apart, key=lambda variant: apart[variant].mean)
+    return Found(f"the best of {len(every)}, `{best}`: {points(apart[best])} points, from {Estimate.of(base)}",
+                 verdict(apart), tuple(Mark(f"`{variant}`", one, float("-inf"), TOLERANCE)
+                                       for variant, one in apart.items()))
+
+
+def verdict(apart: dict[str, Estimate]) -> str:
+    """On the claim that something does not help, by RULE."""
+    if any(one.half is None or one.n < ENOUGH for one in apart.values()):
+        return UNDECIDED
+    if all(one.high <= TOLERANCE for one in apart.values()):
+        return REPRODUCED
+    return NOT if any(one.low > 0 for one in apart.values()) else UNDECIDED
+
+
+def choices(folders: Sequence[Path], name: str) -> list[Choice]:
+    """Each variant as if it were the only one that was tried. Raises Missing."""
+    base, every, _ = tried(folders, name)
+    found = []
+    for variant, values in every.items():
+        if collapsed(values, base):
+            found.append(Choice(f"`{variant}` alone", "runs collapse", REPRODUCED))
+        else:
+            one = dunnett({variant: values}, base)
+            found.append(Choice(f"`{variant}` alone", f"{points(one[variant])} points", verdict(one)))
+    return found
 
 
 def variants(page: Page, name: str) -> None:
     """All variants of the experiment `name`, in a table and a figure."""
-    result, base = load(name, page.recorded), load("s3-rule", page.recorded).at("r-stdp")
-    tried = {variant: difference(result.at(variant), base) for variant in result.variants}
-    page.table([(f"`{variant}`", Estimate.of(result.at(variant)), points(apart)) for variant, apart in tried.items()],
-               [f"`{name}`", "test accuracy", "difference from `s3-rule` (points)"])
-    page.show(figures.estimates(tried), f"Effect of the variants of {name} on the test accuracy with 95 % intervals.",
-              name)
+    base, every, apart = tried(page.recorded, name)
+    page.table([(f"`{variant}`", Estimate.of(values) if variant in apart else "collapsed", points(apart[variant])
+                 if variant in apart else "—", ", ".join(percent(value) for value in values))
+                for variant, values in every.items()],
+               [f"`{name}`", "test accuracy", "difference from `s3-rule` (points)", "run by run"])
+    page.show(figures.estimates(apart), f"Effect of the variants of {name} on the test accuracy, with simultaneous "
+              "95 % intervals (Dunnett). Variants whose runs collapse are in the table alone.", name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from IPython.display import Markdown, display
@@ -17,7 +19,7 @@ from rstdp import data
 from rstdp.network import Network, load_pretrained
 from rstdp.show import figures
 
-from .. import REPORT
+from .. import REPORT, RESULTS
 from . import experiments
 from .results import Missing, Result, load
 
@@ -35,8 +37,10 @@ class Page:
         self.preset, self.test_images, self.spent, self.started = preset, test_images, spent, time.perf_counter()
         self.results = REPORT / (results or f"output/{preset}/results")
         self.recorded = [REPORT / folder for folder in recorded]
+        self.output = REPORT / "output" / preset  #: where the preset leaves its executed chapters
         self.problems: list[str] = []  #: results that are missing, in words
         self.failed: list[str] = []  #: parts that stopped with an error
+        self.memo: dict[str, Any] = {}  #: what several parts need and takes long
         self._figures = 0
         figures.style()
         names = {*experiments.recorded_names(), *_names(self.recorded)}
@@ -61,6 +65,18 @@ class Page:
         """Text, with Markdown."""
         display(Markdown(text))
 
+    def anchor(self, name: str) -> None:
+        """A place that links lead to, as `#name`."""
+        self.say(f'<a id="{name}"></a>')
+
+    def source(self, name: str) -> str:
+        """A link to the files of a result, relative to report/, where the page stands."""
+        folder = next((folder / name for folder in self.recorded if (folder / name).is_dir()), RESULTS / name)
+        files = sorted(path.name for path in folder.glob("*.csv"))
+        where = os.path.relpath(folder, REPORT).replace(os.sep, "/")
+        return f"`{name}`: " + (", ".join(f"[{file}]({where}/{file})" for file in [*files, "provenance.json"])
+                                if files else "nothing recorded")
+
     def table(self, rows: Iterable[Iterable], columns: Sequence[str]) -> None:
         head = "| " + " | ".join(columns) + " |\n|" + "---|" * len(columns) + "\n"
         self.say(head + "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |"
@@ -70,7 +86,7 @@ class Page:
         """A figure with a numbered caption that serves as its alternative text too; `anchor` names it for links."""
         self._figures += 1
         if anchor:
-            self.say(f'<a id="figure-{anchor}"></a>')
+            self.anchor(f"figure-{anchor}")
         display(figure, metadata={"image/png": {"alt": caption.replace("`", "")}})
         self.say(f"*Figure {self._figures}. {caption}*")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from .results import Missing, read_table
-from .statistics import Estimate
+from .statistics import Estimate, over_pairs
 
 PAIRS = math.comb(10, 2)  #: of target digits in the paper's figure 4
 
@@ -36,11 +36,13 @@ def at_size(folders: Sequence[Path], size: int, name: str = "task2") -> tuple[Es
     return reward[size], plain[size]
 
 
-def reward_effect(folders: Sequence[Path], size: int, column: str = "accuracy") -> Estimate:
-    """R-STDP less STDP at one size, paired: mean over the pairs (each a mean over seeds), interval over pairs. Raises
-    Missing."""
-    table, _ = read_table("task2/runs.csv", folders)
+def reward_effect(folders: Sequence[Path], size: int, column: str = "accuracy",
+                  name: str = "task2") -> Estimate:
+    """R-STDP less STDP at one size, paired: mean over the pairs (each a mean over seeds), with the interval of
+    `over_pairs`. Raises Missing."""
+    table, _ = read_table(f"{name}/runs.csv", folders)
     wide = table[table["size"] == size].pivot_table(index="pair", columns="rule", values=column)
     if not {"r-stdp", "stdp"} <= set(wide):
-        raise Missing("task2", f"both rules with {size} maps in `task2/runs.csv`")
-    return Estimate.of((wide["r-stdp"] - wide["stdp"]).dropna())
+        raise Missing(name, f"both rules with {size} maps in `{name}/runs.csv`")
+    apart = (wide["r-stdp"] - wide["stdp"]).dropna()
+    return over_pairs({f"{pair:0>2}": value for pair, value in apart.items()})

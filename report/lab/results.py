@@ -10,7 +10,8 @@ import contextlib
 import functools
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,43 @@ from rstdp.network import Network
 
 from . import experiments, provenance, registry, schema
 from .registry import command
-from .statistics import Estimate, difference
+from .statistics import Estimate, dunnett
+
+LONG = ("paper", "best", "paper-seeds")  #: experiments of the paper's length, whose runs count together
+
+
+_left_out: ContextVar[Callable[[pd.Series], pd.Series] | None] = ContextVar("left_out", default=None)
+_seen: ContextVar[set[int] | None] = ContextVar("seen", default=None)
+
+
+@contextlib.contextmanager
+def without(seeds: Callable[[pd.Series], pd.Series]) -> Iterator[None]:
+    """Within it no result has the seeds for which `seeds` is true: what would the report say without them?"""
+    token = _left_out.set(seeds)
+    try:
+        yield
+    finally:
+        _left_out.reset(token)
+
+
+@contextlib.contextmanager
+def seeds_in() -> Iterator[set[int]]:
+    """The seeds of all results that are read within it."""
+    token = _seen.set(found := set())
+    try:
+        yield found
+    finally:
+        _seen.reset(token)
+
+
+def _kept(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows but for those of seeds that are left out."""
+    if "seed" not in rows:
+        return rows
+    if (seen := _seen.get()) is not None:
+        seen.update(rows.seed.dropna().astype(int))
+    leave = _left_out.get()
+    return rows if leave is None else rows[~leave(rows.seed)]
 
 
 class Missing(Exception):
@@ -49,7 +86,7 @@ class Result:
 
     def part(self, variant: str) -> pd.DataFrame:
         """The rows of one variant, up to the last epoch that all its seeds have reached. Raises Missing."""
-        rows = self.rows[self.rows.variant == variant]
+        rows = _kept(self.rows[self.rows.variant == variant])
         if rows.empty:
             raise Missing(self.name, f"variant `{variant}` of experiment `{self.name}`")
         return rows[rows.epoch <= rows.groupby("seed").epoch.max().min()]
@@ -77,9 +114,10 @@ class Result:
         return max(self.variants, key=lambda variant: self.at(variant, column="validation_accuracy").mean())
 
     def effects(self, base: str, variants: Sequence[str]) -> dict[str, Estimate]:
-        """What each variant changes in the final test accuracy against `base`; those without a result are left out."""
+        """What each variant changes in the final test accuracy against `base`, with simultaneous intervals (`dunnett`);
+        those without a result are left out."""
         reference = self.at(base)
-        return {name: difference(self.at(name), reference) for name in variants if name in self.variants}
+        return dunnett({name: self.at(name) for name in variants if name in self.variants}, reference)
 
     def config(self, variant: str) -> Config:
         """The configuration as it was recorded. Raises ValueError where the code no longer knows it."""
@@ -89,7 +127,8 @@ class Result:
         """How a variant differs from `spyketorch`, but for its passes, in words."""
         config = self.config(variant)
         base, mine = (pd.json_normalize(one.to_dict()).iloc[0].to_dict() for one in (config.of(SPYKETORCH), config))
-        told = [f"{name} = {value}" for name, value in mine.items()
+        said = {True: "yes", False: "no"}
+        told = [f"{name} = {said[value] if isinstance(value, bool) else value}" for name, value in mine.items()
                 if value != base[name] and name != "name" and not name.endswith(".epochs")]
         return ", ".join(told) or "none"
 
@@ -147,7 +186,7 @@ def load(name: str, folders: Sequence[Path]) -> Result:
     if path is None:
         raise Missing(name, f"no result of experiment `{name}`")
     try:
-        rows = pd.read_csv(path / "accuracy.csv")
+        rows = _csv(path / "accuracy.csv", (path / "accuracy.csv").stat().st_mtime_ns)
         facts = schema.facts(path)
         assert len(rows)
         return Result(facts["experiment"], rows, facts, path)
@@ -155,13 +194,19 @@ def load(name: str, folders: Sequence[Path]) -> Result:
         raise Missing(name, f"experiment `{name}` has no whole result ({type(error).__name__}: {error})") from None
 
 
-def load_joined(name: str, folders: Sequence[Path], others: Sequence[str] = ("paper", "best")) -> Result:
+def load_joined(name: str, folders: Sequence[Path], others: Sequence[str] = LONG) -> Result:
     """`load`, with the runs that other experiments made of the same configuration. Raises Missing."""
     result = load(name, folders)
     for other in others:
         with contextlib.suppress(Missing):
             result = result.joined(load(other, folders))
     return result
+
+
+@functools.lru_cache(maxsize=64)
+def _csv(path: Path, changed: int) -> pd.DataFrame:
+    """A table, read once until its file changes; whoever gets it must not change it."""
+    return pd.read_csv(path)
 
 
 def locate(file: str, folders: Sequence[Path]) -> Path | None:
@@ -181,7 +226,27 @@ def read_table(file: str, folders: Sequence[Path]) -> tuple[pd.DataFrame, dict]:
     """A result file that no experiment wrote, such as verify/agreement.csv, and its provenance. Raises Missing."""
     path = need(file, folders)
     facts = path.parent / "provenance.json"
-    return pd.read_csv(path), json.loads(facts.read_text(encoding="utf-8")) if facts.exists() else {}
+    rows = _kept(_csv(path, path.stat().st_mtime_ns))
+    if rows.empty:
+        raise Missing(path.parent.name, f"rows in `{file}`")
+    return rows.copy(), json.loads(facts.read_text(encoding="utf-8")) if facts.exists() else {}
+
+
+def cost(name: str, folders: Sequence[Path]) -> float | None:
+    """Hours of computing on one core that a result took as recorded; None where nothing says so."""
+    path = locate(f"{name}/provenance.json", folders)
+    if path is None:
+        return None
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    told = [run["seconds"] for run in facts.get("runs", facts.get("sessions", [])) if "seconds" in run]
+    if "seconds" in facts:
+        told.append(facts["seconds"])
+    for file in sorted(path.parent.glob("*.csv")) if not told else []:
+        rows = pd.read_csv(file)
+        if "seconds" in rows:
+            one = [key for key in ("variant", "seed", "fold") if key in rows]
+            told.append(rows.groupby(one).seconds.max().sum() if "epoch" in rows else rows.seconds.sum())
+    return sum(told) / 3600 if told else None
 
 
 @functools.cache

@@ -84,7 +84,7 @@ class PresetFile(Strict):
     description: str = ""
     experiments: list[str] = []
     chapters: dict[str, Plain] = {}
-    rerun_chapters: bool = True
+    recorded: bool = False  #: the report is that of the recorded results, which FROM_SCRATCH=1 makes anew
 
 
 class Run(BaseModel):

@@ -15,11 +15,12 @@ from ..lab.statistics import Estimate, points
 
 
 def value(config: Config, names: str) -> str:
-    """The values of parameters such as "bins s1.std"."""
+    """The values of parameters such as "bins s1.std"; one where all are the same."""
     def one(name: str) -> str:
         layer, _, field = name.rpartition(".")
         return str(getattr(getattr(config, layer) if layer else config, field))
-    return ", ".join(one(name) for name in names.split()) or "—"
+    found = dict.fromkeys({"True": "yes", "False": "no"}.get(word := one(name), word) for name in names.split())
+    return ", ".join(found if len(found) == 1 else map(one, names.split())) or "—"
 
 
 def read_details() -> pd.DataFrame:
@@ -64,12 +65,13 @@ def effects(page: Page) -> None:
     median = 100 * np.median([effect.half or np.nan for effect in single.values()])
     page.say(
         f"Measured on {result.facts['parameters'].get('train', 0):,} training images with {len(base)} seeds, "
-        f"{result.passes('spyketorch')} passes; `spyketorch` reaches {Estimate.of(base)}. The largest effect is that "
-        f"of `{largest}`, {points(single[largest])} points. Intervals without zero: {', '.join(clear) or 'none'}. The "
+        f"{result.passes('spyketorch')} passes; `spyketorch` reaches {Estimate.of(base)}. Intervals are simultaneous, "
+        "with the pooled variance of all variants and Dunnett's correction. The largest effect is that of "
+        f" `{largest}`, {points(single[largest])} points. Intervals without zero: {', '.join(clear) or 'none'}. The "
         f"median half-width is {median:.1f} points: smaller effects would not have been seen."
         + (f" All together, `paper`: {points(every['paper'])} points." if "paper" in every else ""))
-    page.show(figures.estimates(every), "Effect of each deviation on the test accuracy with 95 % intervals; "
-              f"{len(clear)} of {len(single)} single ones exclude zero.", "deviations")
+    page.show(figures.estimates(every), "Effect of each deviation on the test accuracy with simultaneous 95 % "
+              f"intervals; {len(clear)} of {len(single)} single ones exclude zero.", "deviations")
 
 
 PARTS = (details, effects)

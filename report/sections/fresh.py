@@ -6,6 +6,7 @@ from rstdp import data
 from rstdp.show import figures
 from rstdp.show.reconstruction import reconstruct
 
+from ..lab.figures import over_passes
 from ..lab.page import Page
 from ..lab.results import Result
 from ..lab.statistics import Estimate, percent
@@ -29,7 +30,7 @@ def accuracy(page: Page) -> None:
                 f"{Estimate.of(result.at(variant, column='train_accuracy'))} of the training images during the last "
                 f"pass. {percent(result.at(variant, column='silent').mean())} of its decisions are silent. A pass with "
                 f"its test took {seconds:.1f} s.")
-        page.show(figures.learning_curve(result.rows),
+        page.show(over_passes(result.rows),
                   f"Accuracy over passes of S3 in the experiment {name}; training accuracy is counted while learning, "
                   "test accuracy after each pass.")
 

@@ -79,19 +79,12 @@ def versions(page: Page) -> None:
 
 
 def commands(page: Page) -> None:
-    """How long the chapters and this page took, and the two commands."""
-    chapters = page.results.parent / "chapters.json"
-    seconds = json.loads(chapters.read_text(encoding="utf-8")).get("seconds") if chapters.exists() else None
-    if seconds:
-        page.say("The chapters ran with this preset, each in a fresh kernel:")
-        page.table([(chapter, f"{each:.0f} s") for chapter, each in seconds.items()], ["chapter", "time"])
-    hours = sum(run["seconds"] for result in page.kept.values() for run in result.facts["runs"]) / 3600
+    """How long this page took, and the two commands."""
     minutes = (page.spent + time.perf_counter() - page.started) / 60
     page.say(
         "### The two commands\n\n- `make report PRESET=full` writes this page from recorded results. This page, made "
-        f"from preset `{page.preset}`, took {minutes:.1f} minutes.\n- `make report PRESET=full FROM_SCRATCH=1` "
-        f"computes every experiment anew. The recorded runs of {len(page.kept)} experiments took {hours:.1f} hours of "
-        "computing on one core each; runs share the cores.")
+        f"from preset `{page.preset}`, took {minutes:.1f} minutes, its chapters included.\n- `make report PRESET=full "
+        "FROM_SCRATCH=1` computes every experiment and study anew.")
     here = provenance.describe()
     page.say(f"Made at {here['written']}, commit {here['commit']}, with Python {here['versions']['python']} on "
              f"{here['machine']['processor']}.")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from rstdp.show import figures
-
+from ..lab import figures
 from ..lab.page import Page
 from ..lab.results import load
-from ..lab.statistics import Estimate, difference, points
+from ..lab.statistics import Estimate, difference, percent, points
 
 
 def rules(page: Page) -> None:
@@ -16,7 +15,14 @@ def rules(page: Page) -> None:
     page.say(f"R-STDP reaches {Estimate.of(reward)} and STDP {Estimate.of(plain)} after {result.passes('r-stdp')} "
              f"passes. Reward changes the accuracy by {points(apart)} points; the interval "
              f"{'excludes' if apart.excludes_zero else 'does not exclude'} zero.")
-    page.show(figures.learning_curve(result.rows),
+    part = result.part("stdp").groupby("epoch").test_accuracy.mean()
+    peak, last = int(part.idxmax()), int(part.index.max())
+    page.say(f"The comparison is after the last pass. STDP has its highest mean, {percent(part[peak])}, after {peak} "
+             f"passes and {percent(part[last])} after {last}"
+             + (": it is **decaying** when it is compared, and more passes would widen the difference."
+                if part[last] < part[peak] and peak < last else ".")
+             + f" At STDP's best pass R-STDP is at {percent(result.at('r-stdp', peak).mean())}.")
+    page.show(figures.over_passes(result.rows),
               "Test accuracy over passes with R-STDP and with STDP in S3, a line a seed.", "s3-rule")
 
 

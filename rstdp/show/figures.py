@@ -251,24 +251,30 @@ def learning_curve(rows, references: dict | None = None) -> Figure:
 
 
 def confusion(labels, decisions, classes: int = 10) -> Figure:
-    """Decisions (N,), -1 for silent, against labels (N,): counts, coloured by their share of the row."""
+    """Decisions (N,), -1 for silent, against labels (N,): counts; errors are coloured by their share of the row.
+
+    Right decisions, the diagonal, stay grey, so that the scale ends at the largest error and errors can be seen.
+    """
     labels, decisions = _array(labels), _array(decisions)
     counts = np.zeros((classes, classes + 1), dtype=int)
     np.add.at(counts, (labels, np.where(decisions < 0, classes, decisions)), 1)
     share = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    right = np.eye(classes, classes + 1, dtype=bool)
+    most = max(share[~right].max(), 1e-9)
     fig = Figure((WIDTH, 5.7), layout="constrained")
     ax = fig.subplots()
-    shown = ax.imshow(share, cmap="Blues", vmin=0, vmax=100)
+    ax.imshow(np.where(right, 0.18, np.nan), cmap="Greys", vmin=0, vmax=1)
+    shown = ax.imshow(np.ma.masked_array(share, right), cmap="Blues", vmin=0, vmax=most)
     for (row, column), count in np.ndenumerate(counts):
         if count:
-            ax.text(column, row, str(count), ha="center", va="center", fontsize=10,
-                    color="white" if share[row, column] > 55 else "black")
+            dark = not right[row, column] and share[row, column] > 0.55 * most
+            ax.text(column, row, str(count), ha="center", va="center", fontsize=10, color="white" if dark else "black")
     ax.axvline(classes - 0.5, color="white", linewidth=4)
     ax.set(xlabel="decision", ylabel="label", xticks=range(classes + 1), yticks=range(classes))
     ax.set_xticklabels([*map(str, range(classes)), "silent"])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    fig.colorbar(shown, ax=ax, label="share of the label's images (%)", shrink=0.8, pad=0.02)
+    fig.colorbar(shown, ax=ax, label="errors: share of the label's images (%)", shrink=0.8, pad=0.02)
     return fig
 
 
