@@ -3,6 +3,9 @@ PRESET ?= quick
 ARGS ?=
 DATASET ?= digits
 PYTHON ?= python3
+# Weekly, CI takes the newest of everything instead: make test REQUIREMENTS=newest.txt LOCK=
+REQUIREMENTS ?= requirements.txt
+LOCK ?= $(wildcard requirements.lock)
 VENV := .venv
 BIN := $(VENV)/bin
 # Pages link the report and the PDF where `make site` has put them beside the pages.
@@ -11,7 +14,7 @@ export BOOK_SITE := $(if $(wildcard _build/html/book.pdf),yes)
 export PYTHONUTF8 := 1
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help setup venv report book lab browser pdf site site-check test check colab-check benchmark clean
+.PHONY: help setup venv lock report book course lab browser pdf site site-check live-check test check colab-check benchmark clean
 
 help:
 	@echo "make report [PRESET=quick|mnist|full]                   run the chapters and write the replication report"
@@ -19,9 +22,11 @@ help:
 	@echo "make report PRESET=full FROM_SCRATCH=1                  the same, every recorded experiment computed anew first"
 	@echo "make book                                               build the site in _build/html"
 	@echo "make lab                                                open the chapters in JupyterLab, to run and to change them"
-	@echo "make pdf                                                print the book to _build/book.pdf; needs Chromium"
+	@echo "make course [ARGS=--check]                              student copies and complete ones of the chapters, in _build/course"
+	@echo "make pdf [SOLUTIONS=no]                                 print the book to _build/book.pdf; needs Chromium"
 	@echo "make site                                               the book, its PDF and the full report, as they are published"
 	@echo "make site-check                                         look for barriers and requests in the site; needs Chromium"
+	@echo "make live-check                                         the page with the network on it: equal to Python, every control; needs Chromium"
 	@echo "make test                                               run the tests (RSTDP_DATA=folder adds those on MNIST)"
 	@echo "make check                                              style (ruff), types (mypy) and which module may import which"
 	@echo "make colab-check [ARGS='--folder F book/01-*.ipynb']    run every chapter, or some, as Colab would: without the repository"
@@ -38,10 +43,16 @@ venv:
 	$(PYTHON) -m venv --clear $(VENV)
 
 # Without CUDA on Linux, the CPU build of torch saves gigabytes: install it into .venv first (README).
-$(VENV)/.ready: requirements.txt $(if $(filter True,$(SOUND)),,venv)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+$(VENV)/.ready: $(REQUIREMENTS) $(LOCK) $(if $(filter True,$(SOUND)),,venv)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS) $(addprefix -c ,$(LOCK))
 	$(BIN)/python -m ipykernel install --sys-prefix --name python3 >/dev/null
 	touch $@
+
+# Versions that are locked stay, where requirements.txt still allows them; to renew all, remove the file first.
+lock: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header requirements.txt -o requirements.lock
+	sed -i '1i # What comes with requirements.txt, exactly; written by `make lock`, used as constraints by `make setup`.' requirements.lock
 
 report: $(VENV)/.ready
 	$(BIN)/python -m report build --preset $(PRESET) $(ARGS)
@@ -49,6 +60,9 @@ report: $(VENV)/.ready
 book: $(VENV)/.ready
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@test -f _build/html/book/07-the-whole-network.html && echo "open _build/html/index.html"
+
+course: $(VENV)/.ready
+	$(BIN)/python book/_ext/course.py $(ARGS)
 
 lab: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check jupyterlab==4.6.6 jupyterlab-myst==2.7.0
@@ -60,11 +74,13 @@ browser: $(VENV)/.ready
 # The second builder finds the chapters as the first has left them, so none runs twice.
 pdf: browser book
 	$(BIN)/jupyter-book build . --builder singlehtml -W -n --keep-going
-	$(BIN)/python book/_ext/print_book.py _build/singlehtml _build/book.pdf
+	$(BIN)/python book/_ext/print_book.py _build/singlehtml _build/book.pdf $(if $(filter no,$(SOLUTIONS)),--without-solutions)
 
 site: export BOOK_SITE := yes
 site: pdf
 	$(BIN)/python -m report build --preset full
+	$(BIN)/python book/_ext/print_book.py _build/singlehtml _build/html/book-without-solutions.pdf --without-solutions
+	$(BIN)/python book/_ext/course.py _build/html/course
 	cp _build/book.pdf _build/html/
 	cp report/replication-report-full.html _build/html/replication-report.html
 	cd report && cp --parents replication-report-full.claims.json results/*/*.csv results/*/*.json reference/* PROTOCOL.md LETTER.md output/full/[0-9]*.ipynb \
@@ -74,8 +90,12 @@ site-check: browser book
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check axe-playwright-python==0.1.8 playwright==1.65.2
 	$(BIN)/python tests/site_check.py $(ARGS)
 
+live-check: browser book
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check axe-playwright-python==0.1.8 playwright==1.65.2
+	$(BIN)/python tests/live_check.py $(ARGS)
+
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -218,7 +218,7 @@ def test_terms_are_in_the_glossary(entry):
 
 
 def test_notation_uses_names_of_the_code():
-    code = "\n".join(path.read_text() for path in (ROOT / "rstdp").glob("*.py"))
+    code = "\n".join(path.read_text() for path in (ROOT / "rstdp").rglob("*.py"))
     names = re.findall(r"(?<!\})`(\w+)`", (BOOK / "notation.md").read_text())
     assert len(names) > 40
     for name in names:
@@ -266,8 +266,9 @@ def test_commands_in_the_text_name_what_there_is():
 
 def test_map_on_the_first_page_agrees_with_the_configuration():
     text = (BOOK / "index.md").read_text()
-    for layer, what in (("s1", "edges"), ("s2", "parts"), ("s3", "digits")):
+    for layer, what in (("s1", "edges"), ("s2", "parts")):
         assert f">{getattr(SPYKETORCH, layer).maps} {what}</text>" in text
+    assert f">{SPYKETORCH.s3.maps // SPYKETORCH.classes} maps a digit</text>" in text
     for name, number in re.findall(r'<a href="([^"]+)\.html" aria-label="[^"]+: chapter (\d+)"', text):
         assert f"book/{name}" == CHAPTERS[int(number) - 1]
     assert text.count('<a href="') == len(re.findall(r'<a href="[^"]+" aria-label="[^"]+: chapter \d+">', text)) > 0
@@ -373,11 +374,12 @@ def test_a_figure_opens_to_be_enlarged_but_not_on_paper(builder, found):
 def test_what_the_book_folds_is_folded_in_jupyter_too(chapter):
     for cell in code_cells(chapter):
         tags, hidden = set(cell.metadata.get("tags", [])), cell.metadata.get("jupyter", {})
-        assert hidden.get("source_hidden", False) == bool(tags & {"hide-cell", "hide-input", "remove-input"})
-        assert hidden.get("outputs_hidden", False) == ("hide-cell" in tags and "install" not in tags)  # errors show
+        closed = bool(tags & {"hide-cell", "solution"})  # a solution stands in a box that folds
+        assert hidden.get("source_hidden", False) == (closed or bool(tags & {"hide-input", "remove-input"}))
+        assert hidden.get("outputs_hidden", False) == (closed and "install" not in tags)  # errors show
 
 
-@pytest.mark.parametrize("complete, builder, links", [("yes", "html", 2), ("", "html", 0), ("yes", "singlehtml", 0)])
+@pytest.mark.parametrize("complete, builder, links", [("yes", "html", 3), ("", "html", 0), ("yes", "singlehtml", 0)])
 def test_report_and_pdf_are_linked_only_where_they_stand(monkeypatch, complete, builder, links):
     monkeypatch.setenv("BOOK_SITE", complete)
     page = SimpleNamespace(env=SimpleNamespace(app=SimpleNamespace(builder=SimpleNamespace(name=builder))))
@@ -397,6 +399,13 @@ def test_pdf_says_what_it_needs(monkeypatch):
     monkeypatch.delenv("CHROMIUM", raising=False)
     with pytest.raises(SystemExit, match="needs Chromium or Chrome, and there is neither"):
         extension("print_book").browser()
+
+
+def test_pdf_without_solutions_hides_them_and_their_checks():
+    page = '<head></head><div class="solution dropdown admonition"></div><div class="cell tag_check"></div>'
+    printed = extension("print_book").for_paper(page, solutions=False)
+    assert ".solution, .tag_check { display: none !important; }</style></head>" in printed
+    assert "display: none" not in extension("print_book").for_paper(page)
 
 
 def test_pdf_has_no_links_between_files_and_nothing_folded():

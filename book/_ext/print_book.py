@@ -29,8 +29,11 @@ def browser() -> str:
              "or name it: make pdf CHROMIUM=/path/to/chromium")
 
 
-def for_paper(html: str) -> str:
-    """The page with links between the book's files as links within the page, and with all that is folded opened."""
+def for_paper(html: str, solutions: bool = True) -> str:
+    """The page with links between the book's files as links within the page, and with all that is folded opened.
+    Without solutions, those of the exercises and their checks are hidden."""
+    if not solutions:
+        html = html.replace("</head>", "<style>.solution, .tag_check { display: none !important; }</style></head>", 1)
     html = re.sub(r'(<a [^>]*?href=")(\d\d-[\w-]+)\.html"', r'\1#document-book/\2"', html)
     return html.replace('href="book/index.html#', 'href="#').replace("<details ", "<details open ")
 
@@ -40,13 +43,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("pdf", type=Path, nargs="?")
+    parser.add_argument("--without-solutions", action="store_true", help="leave the solutions of the exercises out")
     options = parser.parse_args()
     program = browser()
     if options.folder is None:
         return
     printed = options.folder / "print.html"  # Sphinx writes the page as if it stood here, but into a folder
     page = (options.folder / "book" / "index.html").read_text(encoding="utf-8")
-    printed.write_text(for_paper(page), encoding="utf-8")
+    printed.write_text(for_paper(page, not options.without_solutions), encoding="utf-8")
     with tempfile.TemporaryDirectory() as profile:
         done = subprocess.run([program, *FLAGS, f"--user-data-dir={profile}", f"--print-to-pdf={options.pdf.resolve()}",
                                printed.resolve().as_uri()], capture_output=True, text=True)

@@ -96,10 +96,12 @@ def readable_times(app, doctree, docname) -> None:
 def accessible(app, pagename, templatename, context, doctree) -> None:
     """Figures lead to themselves, so that a tap on a phone opens one to be enlarged.
 
-    And a role is taken back that promises list items, which docutils does not write in a bibliography.
+    A fold is called what is written on it. And a role is taken back that promises list items, which docutils does not
+    write in a bibliography.
     """
     if "body" in context:
         body = context["body"].replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+        body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")  # its own words say more
         if app.builder.name == "html":
             body = re.sub(r'<img [^>]*?src="([^"]*_images/[^"]+)"[^>]*>', r'<a href="\1">\g<0></a>', body)
         context["body"] = body
@@ -226,7 +228,8 @@ class Beside(Markdown):
         if not os.environ.get("BOOK_SITE") or self.env.app.builder.name != "html":
             return []
         return ['Beside these pages: <a href="../replication-report.html">the replication report</a>, and '
-                '<a href="../book.pdf">the whole book as a PDF</a>.']
+                '<a href="../book.pdf">the whole book as a PDF</a>, which there is '
+                '<a href="../book-without-solutions.pdf">without the solutions</a> too.']
 
 
 def setup(app) -> dict:

@@ -27,6 +27,7 @@ from .conv import (
     maximum,
     sort_events,
     taps_in_time,
+    unsigned,
 )
 
 if TYPE_CHECKING:
@@ -144,13 +145,17 @@ def winners(times, weight, search):
 def in_time(times, row, column, when, pad, shape):
     """Which inputs (C, KH, KW) of a receptive field spiked no later than `when`; none outside the image."""
     channels, kernel_h, kernel_w = shape
-    top, left = row - pad, column - pad
-    pre = np.zeros(shape, dtype=np.bool_)
+    height, width, top, left = times.shape[1], times.shape[2], row - pad, column - pad
+    first_row, last_row = max(0, -top), min(kernel_h, height - top)
+    first, run = max(0, -left), unsigned(max(0, min(kernel_w, width - left) - max(0, -left)))
+    pre, flat = np.zeros(channels * kernel_h * kernel_w, dtype=np.bool_), times.reshape(times.size)
     for c in range(channels):
-        for ky in range(max(0, -top), min(kernel_h, times.shape[1] - top)):
-            for kx in range(max(0, -left), min(kernel_w, times.shape[2] - left)):
-                pre[c, ky, kx] = times[c, top + ky, left + kx] <= when
-    return pre
+        for ky in range(first_row, last_row):
+            a = unsigned((c * kernel_h + ky) * kernel_w + first)
+            b = unsigned((c * height + top + ky) * width + left + first)
+            for kx in range(run):
+                pre[a + kx] = flat[b + kx] <= when
+    return pre.reshape(shape)
 
 
 @jit

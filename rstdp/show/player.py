@@ -18,7 +18,7 @@ def animate(frames: Iterable[Figure], captions: Sequence[str], alt: str, seconds
     """Figures as an animation with a play button and a slider, a frame every `seconds`; it plays in a loop.
 
     captions: one line for each frame, beside the slider; alt: describes the whole to readers who do not see it. It
-    waits for the reader where the system asks for reduced motion.
+    starts when it comes into view, and stops any other; it waits for the reader where the system asks for less motion.
     """
     encoded = [_png(frame) for frame in frames]
     name = f"wave{zlib.crc32(''.join(encoded).encode())}"
@@ -39,7 +39,7 @@ _PLAYER = """<figure id="NAME" style="background:#fff;color:#222;margin:0;text-a
 <img alt="ALT" style="max-width:100%;background:#fff">
 <figcaption style="display:flex;gap:.7em;align-items:center;justify-content:center;padding:.3em;flex-wrap:wrap">
 <button type="button" style="width:5.5em;padding:.2em">Pause</button>
-<input type="range" min="0" max="LAST" value="0" aria-label="time step" style="width:40%">
+<input type="range" min="0" max="LAST" value="0" aria-label="frame of the animation" style="width:40%">
 <output aria-live="off" style="min-width:11em;text-align:left;font-variant-numeric:tabular-nums"></output></figcaption>
 <script>(() => {
   const root = document.getElementById("NAME"), frames = FRAMES, captions = CAPTIONS;
@@ -49,11 +49,16 @@ _PLAYER = """<figure id="NAME" style="background:#fff;color:#222;margin:0;text-a
   const show = step => { image.src = "data:image/png;base64," + frames[step]; slider.value = step;
     label.data = captions[step]; slider.setAttribute("aria-valuetext", captions[step]); };
   const stop = () => { clearInterval(timer); timer = null; button.textContent = "Play"; };
-  const play = () => { timer = setInterval(() => show((+slider.value + 1) % frames.length), MILLISECONDS);
+  const play = () => { clearInterval(timer); dispatchEvent(new CustomEvent("rstdp-plays", {detail: root}));
+    timer = setInterval(() => show((+slider.value + 1) % frames.length), MILLISECONDS);
     button.textContent = "Pause"; };
   button.onclick = () => timer ? stop() : play();
   slider.oninput = () => { stop(); show(+slider.value); };
   addEventListener("beforeprint", () => { stop(); show(frames.length - 1); });  // paper shows how it ends
+  addEventListener("rstdp-plays", event => { if (event.detail !== root && timer) stop(); });  // one at a time
   show(0);
-  matchMedia("(prefers-reduced-motion: reduce)").matches ? stop() : play();
+  stop();
+  const seen = new IntersectionObserver(entries => { if (entries.some(each => each.isIntersecting)) {
+    seen.disconnect(); play(); } }, {threshold: 0.6});
+  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) seen.observe(root);
 })();</script></figure>"""
