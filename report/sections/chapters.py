@@ -29,7 +29,7 @@ def overview(page: Page) -> None:
         verdicts = [outcome.verdict for outcome in chapter.outcomes]
         rows.append((link(chapter), verdicts.count(HOLDS), f"{chapter.compared:,}", verdicts.count(MEASURED),
                      "—" if chapter.seconds is None else f"{chapter.seconds:.0f} s",
-                     f"{RED}: {chapter.error}" if chapter.error else HOLDS))
+                     f"{RED}: {chapter.error}" if chapter.error else HOLDS if HOLDS in verdicts else "ran"))
     page.table(rows, ["chapter", "assertions that hold", "values compared", "measured", "time", "verdict"])
 
 
