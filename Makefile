@@ -95,7 +95,7 @@ live-check: browser book
 	$(BIN)/python tests/live_check.py $(ARGS)
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
