@@ -78,6 +78,20 @@ def test_no_potential_exceeds_its_bound(small, c2):
                                    bounds.memory(net.weights["s3"]).batches.values() if kept.bounds)
 
 
+def test_images_of_another_size_in_between_and_maps_changed_by_hand_are_noticed(small):
+    net, rng = network(), np.random.default_rng(2)
+    readout, few = net.readout(), [torch.from_numpy(np.where(rng.random((40, 12, size, size)) < 0.3, 3, 15).astype(
+        np.uint8)) for size in (4, 5)]
+    for feature in range(6):  # from the third time on with bounds
+        for c2 in few:
+            expected = net.potentials(c2).flatten(1).argmax(1)
+            positions = net.potentials(c2).shape[2] * net.potentials(c2).shape[3]
+            found = readout.winners(c2)
+            assert torch.equal(found[:, 0] * positions + found[:, 1], expected)
+        net.weights["s3"][feature] = 0.8 - 0.1 * feature
+        readout.learned(feature)
+
+
 def test_a_network_without_memories_goes_on_to_the_same_bits(small, c2):
     net = network()
     for p in range(PASSES):

@@ -152,15 +152,18 @@ def many(bounds, i):
     return count > FEW or bounds.outside[i] >= value
 
 
+def fit(shape: tuple[int, ...], padding: int, height: int, width: int) -> bool:
+    """Whether `rows_of` can hold weights (F, C, KH, KW) of this shape: at most 8 positions and 16 bytes in a row."""
+    out_w = width + 2 * padding - shape[3] + 1
+    return out_w <= 8 and width + out_w - 1 <= 16 and min(height - shape[2], width - shape[3]) + padding >= 0
+
+
 def rows_of(levels: np.ndarray, padding: int, height: int, width: int) -> np.ndarray:
     """Levels (F, C, KH, KW) -> (F, C, H + H' - 1, 8 or 16) uint8, flipped, so that an input in row y and column x adds
-    the H' rows from H - 1 - y on, and of each the W' bytes from W - 1 - x on. Empty where these do not fit."""
+    the H' rows from H - 1 - y on, and of each the W' bytes from W - 1 - x on. For weights that `fit`."""
     maps, channels, kernel_h, kernel_w = levels.shape
-    out_h, out_w = height + 2 * padding - kernel_h + 1, width + 2 * padding - kernel_w + 1
-    top, left, across = height + padding - kernel_h, width + padding - kernel_w, width + out_w - 1
-    if out_w > 8 or across > 16 or min(top, left) < 0:
-        return np.empty((0, 0, 0, 0), np.uint8)
-    rows = np.zeros((maps, channels, height + out_h - 1, 8 if across <= 8 else 16), np.uint8)
+    top, left, across = height + padding - kernel_h, width + padding - kernel_w, 2 * (width + padding) - kernel_w
+    rows = np.zeros((maps, channels, 2 * (height + padding) - kernel_h, 8 if across <= 8 else 16), np.uint8)
     rows[:, :, top:top + kernel_h, left:left + kernel_w] = levels[:, :, ::-1, ::-1]
     return rows
 

@@ -16,16 +16,18 @@ from torch import Tensor
 
 from ..learning import Learner
 from ..plasticity import reward_rates
-from .bounds import Bounds, among_few, first_rows, many, memory, moved, renew, rows_of
+from .bounds import Bounds, among_few, first_rows, fit, many, memory, moved, renew, rows_of
 from .conv import geometry, jit
 from .screen import (
     GROUP,
+    NONE,
     Search,
     best,
     contenders,
     field_sizes,
     list_inputs,
     requantise,
+    round_map,
     rounded,
     screen,
     sums_of_all,
@@ -122,18 +124,20 @@ class Readout:
 
     def __init__(self, weight: Tensor, padding: int, bins: int, low: float, high: float):
         self.search, self.memory = Search(padding, bins, low, high), memory(weight)
-        self.weights = rounded(weight.numpy(), low, high)
+        self.weights, self.size = rounded(weight.numpy(), low, high), (0, 0)  #: of the images that `rows` are for
 
     def winners(self, c2: Tensor) -> Tensor:
         return self.show(c2, None, None, ((0.0, 0.0), (0.0, 0.0)), ADDITIVE)
 
     def show(self, c2: Tensor, labels: np.ndarray | None, classes: np.ndarray | None, rates: tuple,
              rule: int) -> Tensor:
-        times, exact = c2.contiguous().numpy(), self.weights.exact
-        if not len(self.weights.rows):
-            rows = rows_of(self.weights.levels.reshape(exact.shape), self.search.pad, *times.shape[2:])
+        times, exact, pad = c2.contiguous().numpy(), self.weights.exact, self.search.pad
+        if times.shape[2:] != self.size:
+            self.weights, self.size = self.weights._replace(rows=NONE), times.shape[2:]
+        kept = self.memory.find(times, self.search.bins, exact) if fit(exact.shape, pad, *times.shape[2:]) else None
+        if kept and not len(self.weights.rows):
+            rows = rows_of(self.weights.levels.reshape(exact.shape), pad, *times.shape[2:])
             self.weights = self.weights._replace(rows=rows)
-        kept = self.memory.find(times, self.search.bins, exact) if len(self.weights.rows) else None
         bounds = kept.bounds if kept and kept.bounds else Bounds.of(0, exact)
         record = show(times, labels, classes, self.weights, bounds, self.search, rates, rule)
         if kept:
@@ -141,7 +145,11 @@ class Readout:
         return torch.from_numpy(record)
 
     def learned(self, feature: int) -> None:
-        self.weights = rounded(self.weights.exact, self.search.low, self.search.high)
+        exact, levels, fast, error, _ = self.weights
+        step = (self.search.high - self.search.low) / 255
+        error[feature] = round_map(exact[feature].reshape(-1), self.search.low, step, levels[feature])
+        fast[:-1, ..., feature] = levels[feature].reshape(exact.shape[1:])[:, ::-1, ::-1]
+        self.weights = self.weights._replace(rows=NONE)  # made anew when they are asked for
 
 
 def rstdp_learner(network: Network, classes: Tensor | None = None) -> Learner:

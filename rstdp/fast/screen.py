@@ -17,6 +17,7 @@ import numpy as np
 from .conv import CACHE_LINE, aligned, jit, jit_any_order, maps_last, maximum, reach
 from .stdp import in_time
 
+NONE = np.empty((0, 0, 0, 0), np.uint8)  # in place of `rows` that nobody has asked for
 GROUP = 32  # channels screened together: their weights fit into the second-level cache
 
 
@@ -46,7 +47,7 @@ def rounded(weight: np.ndarray, low: float, high: float) -> Weights:
     error = np.array([round_map(weight[f].reshape(size), low, (high - low) / 255, levels[f]) for f in range(maps)])
     shaped = levels.reshape(weight.shape)
     fast = maps_last(np.concatenate([shaped, np.zeros_like(shaped[:, :1])], axis=1), np.uint8)
-    return Weights(weight, levels, fast, error, np.empty((0, 0, 0, 0), np.uint8))
+    return Weights(weight, levels, fast, error, NONE)
 
 
 @jit_any_order
