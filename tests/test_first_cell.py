@@ -3,6 +3,7 @@
 `make colab-check` runs the chapters in an environment without rstdp; here pip and Colab are played.
 """
 
+import importlib.metadata
 import importlib.util
 import io
 import json
@@ -91,23 +92,33 @@ def test_in_colab_it_installs_from_the_repository_that_it_was_opened_from(pip, m
 
 
 def test_packages_of_the_host_stay_as_they_are(pip):
-    """pip leaves alone what is good enough, unless it is told to upgrade; `make colab-check` sees to the rest."""
     execute(HERE)
-    assert pip.asked[:4] == [sys.executable, "-m", "pip", "install"] and "--upgrade" not in pip.asked
+    for name in ("torch", "torchvision", "numpy"):
+        assert f"{name}=={importlib.metadata.version(name)}" in pip.asked
+
+
+def test_without_torch_it_says_what_to_install(pip, monkeypatch):
+    def version(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    with pytest.raises(RuntimeError, match="Install torch first"):
+        execute(HERE)
+    assert pip.asked is None
 
 
 @pytest.mark.parametrize("colab", [False, True])
 def test_unknown_source_is_one_clear_error(pip, monkeypatch, colab):
     if colab:
         play_colab(monkeypatch, "fileId=1dEf")  # a copy in the reader's own Drive
-    with pytest.raises(RuntimeError, match="write the git address of its repository into SOURCE"):
+    with pytest.raises(RuntimeError, match="Write the git address of its repository into SOURCE"):
         execute()
     assert pip.asked is None
 
 
 def test_failed_installation_is_one_clear_error_with_the_words_of_pip(pip):
     pip.answer = subprocess.CompletedProcess([], 1, "", "fatal: repository not found")
-    with pytest.raises(RuntimeError, match=rf"(?s)could not install rstdp from {HERE};.*repository not found"):
+    with pytest.raises(RuntimeError, match=rf"(?s)could not install rstdp from {HERE}\..*repository not found"):
         execute(HERE)
 
 
