@@ -14,7 +14,7 @@ export BOOK_SITE := $(if $(wildcard _build/html/book.pdf),yes)
 export PYTHONUTF8 := 1
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
-.PHONY: help setup venv lock report book course lab browser pdf site site-check live-check test check colab-check benchmark clean
+.PHONY: help setup venv lock report book course lab browser playwright pdf site site-check live-check test check colab-check benchmark clean
 
 help:
 	@echo "make report [PRESET=quick|mnist|full]                   run the chapters and write the replication report"
@@ -86,12 +86,13 @@ site: pdf
 	cd report && cp --parents replication-report-full.claims.json results/*/*.csv results/*/*.json reference/* PROTOCOL.md LETTER.md output/full/[0-9]*.ipynb \
 	  ../_build/html/  # what the report links, where it looks for it
 
-site-check: browser book
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check axe-playwright-python==0.1.8 playwright==1.65.2
+site-check: playwright browser book
 	$(BIN)/python tests/site_check.py $(ARGS)
 
-live-check: browser book
+playwright: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check axe-playwright-python==0.1.8 playwright==1.65.2
+
+live-check: playwright browser book
 	$(BIN)/python tests/live_check.py $(ARGS)
 
 test: $(VENV)/.ready

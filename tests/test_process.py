@@ -1,5 +1,6 @@
 """How commands end: signals, kills, folders in use, notebooks that stop. Resumed, they give the same bits."""
 
+import json
 import os
 import random
 import shutil
@@ -171,7 +172,7 @@ def notebook(path, code):
 @pytest.mark.parametrize("code, message", [
     ("1 / 0", "stopped in cell 2: ZeroDivisionError: division by zero"),
     ("import os; os.kill(os.getpid(), 9)", "stopped because its kernel was killed")])
-def test_a_chapter_that_stops_is_told_and_the_others_are_kept(code, message, tmp_path, monkeypatch):
+def test_a_chapter_that_stops_is_named_and_the_others_are_kept(code, message, tmp_path, monkeypatch, capsys):
     book, output = tmp_path / "book", tmp_path / "output"
     book.mkdir(), output.mkdir()
     notebook(book / "01-first.ipynb", "print(seed)")
@@ -179,6 +180,12 @@ def test_a_chapter_that_stops_is_told_and_the_others_are_kept(code, message, tmp
     monkeypatch.setattr(build, "chapters", lambda: sorted(book.glob("*.ipynb")))
     times, errors = build.run_chapters({"chapters": {}}, output, jobs=1)
     assert list(times) == ["01-first"] and list(errors) == ["02-second"] and message in errors["02-second"]
+    monkeypatch.setattr(build, "build", lambda *_: (tmp_path, errors))
+    assert main(["build", "--jobs", "1"]) == 1
+    error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert len(error) == 1 and f"02-second {message}" in error[0]
+    kept = json.loads((output / "01-first.ipynb").read_text(encoding="utf-8"))
+    assert kept["metadata"]["rstdp"]["seconds"] >= 0
     written = (output / "01-first.ipynb").stat().st_mtime_ns
     assert build.run_chapters({"chapters": {}}, output, jobs=1)[1] == errors
     assert (output / "01-first.ipynb").stat().st_mtime_ns == written

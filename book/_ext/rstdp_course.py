@@ -7,7 +7,6 @@ Each entry of the API reference names the chapters that build and use it.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -15,11 +14,14 @@ import statistics
 from functools import cache
 from pathlib import Path
 
+import pandas as pd
 import yaml
 from docutils import nodes
 from docutils.parsers.rst import roles
 from rstdp_site import Markdown, chapters, repository
 from sphinx import addnodes
+
+from rstdp.show.recorded import recorded
 
 #: the chapter of a module whose functions no chapter writes out, as rstdp/__init__.py has it
 CHAPTERS = {"encoding": 1, "neuron": 2, "layers": 3, "competition": 3, "plasticity": 4, "learning": 4, "network": 5,
@@ -113,16 +115,10 @@ class Equations(Markdown):
         for number, label, body in numbered(folder):
             name, *code = told[label]
             programs = ", ".join(f"{{py:obj}}`{each.removeprefix('rstdp.')} <{each}>`" for each in code) or "no program"
-            if lines[-1:] != [f"<!-- {number} -->"] and f"## Chapter {number}" not in lines:
+            if f"## Chapter {number}" not in lines:
                 lines += ["", f"## Chapter {number}", "", f"[]({names[number - 1]})", ""]
             lines += [f"**{{eq}}`{label}` {name}** ({programs})", "", "$$", *body.splitlines(), "$$", ""]
         return lines
-
-
-def results(folder: Path, name: str) -> list[dict]:
-    """The rows of a recorded table."""
-    with (folder / "report" / name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def percent(values: list[float]) -> str:
@@ -131,38 +127,33 @@ def percent(values: list[float]) -> str:
     return text + (f" ({100 * min(values):.1f} to {100 * max(values):.1f}, n = {len(values)})" if values[1:] else "")
 
 
-def last(rows: list[dict], variant: str) -> list[float]:
+def last(name: str, variant: str) -> list[float]:
     """The test accuracy after the last pass, of each seed."""
-    found: dict[str, tuple[int, float]] = {}
-    for row in rows:
-        if row["variant"] == variant:
-            found[row["seed"]] = max(found.get(row["seed"], (0, 0.0)), (int(row["epoch"]), float(row["test_accuracy"])))
-    return [value for _, value in found.values()]
+    rows = recorded(name)
+    return rows[rows.variant == variant].sort_values("epoch").groupby("seed").test_accuracy.last().tolist()
 
 
 def scores(folder: Path) -> list[tuple[str, str, str]]:
     """The scoreboard on MNIST's test images: (what, test accuracy in percent, where the number comes from)."""
-    readout = results(folder, "results/readout/readout.csv")
+    readout = recorded("readout/readout.csv")
 
     def linear(features: str, classifier: str) -> str:
-        return percent([float(row["test_accuracy"]) for row in readout
-                        if row["features"] == features and row["classifier"] == classifier])
+        chosen = (readout.features == features) & (readout.classifier == classifier)
+        return percent(readout[chosen].test_accuracy.tolist())
 
-    mnist = results(folder, "results/mnist/accuracy.csv")
-    shipped = results(folder, "results/shipped/accuracy.csv")[0]
-    long = last(results(folder, "results/paper/accuracy.csv"), "spyketorch") \
-        + last(results(folder, "results/best/accuracy.csv"), "spyketorch")
-    paper = next(row for row in results(folder, "reference/published.csv")
-                 if row["source"].startswith("Mozafari") and row["what"] == "accuracy")
+    shipped = recorded("shipped/accuracy.csv").iloc[0]
+    published = pd.read_csv(folder / "report" / "reference" / "published.csv")
+    paper = published[published.source.str.startswith("Mozafari") & (published.what == "accuracy")].value.iloc[0]
     return [("Chance, ten digits", f"{100 / 10:.1f}", "one in ten"),
             ("Linear classifier on pixels (SVM)", linear("pixels", "linear SVM"), "`report/results/readout`"),
             ("Linear classifier on C2, fired or not (SVM)", linear("C2: spikes or not", "linear SVM"),
              "`report/results/readout`"),
-            (f"The network that comes with `rstdp`, {shipped['passes']} passes",
-             percent([float(shipped["test_accuracy"])]), "`report/results/shipped`"),
-            ("21 passes", percent(last(mnist, "spyketorch")), "`report/results/mnist`"),
-            ("680 passes", percent(long), "`report/results/paper`, `report/results/best`"),
-            ("The paper {cite:p}`mozafari2019bio`", percent([float(paper["value"])]), "one number, no seeds")]
+            (f"The network that comes with `rstdp`, {shipped.passes:.0f} passes",
+             percent([shipped.test_accuracy]), "`report/results/shipped`"),
+            ("21 passes", percent(last("mnist/accuracy.csv", "spyketorch")), "`report/results/mnist`"),
+            ("680 passes", percent(last("paper/accuracy.csv", "spyketorch") + last("best/accuracy.csv", "spyketorch")),
+             "`report/results/paper`, `report/results/best`"),
+            ("The paper {cite:p}`mozafari2019bio`", percent([paper]), "one number, no seeds")]
 
 
 class Scoreboard(Markdown):

@@ -115,10 +115,9 @@ def share(hits: int, n: int, of_what: str = "seeds") -> Share:
 
 
 def _clopper_pearson(hits: int, n: int, level: float) -> tuple[float, float]:
-    """The exact interval of a share, by quantiles of the beta distribution."""
-    part = (1 - level) / 2
-    return (float(stats.beta.ppf(part, hits, n - hits + 1)) if hits else 0.0,
-            float(stats.beta.isf(part, hits + 1, n - hits)) if hits < n else 1.0)
+    """The exact interval of a share."""
+    bounds = stats.binomtest(hits, n).proportion_ci(level, "exact")
+    return float(bounds.low), float(bounds.high)
 
 
 def difference(a, b) -> Estimate:

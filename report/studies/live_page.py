@@ -19,6 +19,7 @@ from torch import Tensor
 from rstdp import Network, load_pretrained
 from rstdp.data import Dataset
 from rstdp.encoding import dog_kernels
+from rstdp.fast import screen
 from rstdp.files import write_text
 from rstdp.layers import on_grid
 from rstdp.learning import learn_rstdp
@@ -48,9 +49,9 @@ def unpacked(text: str, dtype: type) -> np.ndarray:
     return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype)
 
 
-def levels(weight: Tensor, low: float, high: float) -> np.ndarray:
-    """Weights between `low` and `high` as levels of 8 bits, uint8 of the same shape."""
-    return ((weight.double() - low) * 255 / (high - low)).round().to(torch.uint8).numpy()
+def levels(network: Network) -> np.ndarray:
+    """S3's weights as levels of 8 bits, uint8 (F, C K K), as S3's screening has them."""
+    return screen.rounded(network.weights["s3"].numpy(), *network.bounds("s3")).levels
 
 
 def rounded(network: Network) -> Network:
@@ -58,8 +59,8 @@ def rounded(network: Network) -> Network:
     low, high = network.bounds("s3")
     copy = Network(network.config, network.seed)
     copy.restore(network.arrays(), "the page's weights")
-    from_levels = low + levels(network.weights["s3"], low, high).astype(np.float64) * (high - low) / 255
-    copy.weights["s3"] = torch.from_numpy(from_levels.astype(np.float32))
+    from_levels = low + levels(network).astype(np.float64) * (high - low) / 255
+    copy.weights["s3"] = torch.from_numpy(from_levels.astype(np.float32).reshape(network.weights["s3"].shape))
     return copy
 
 
@@ -130,7 +131,7 @@ def weights(network: Network) -> dict:
     low, high = network.bounds("s3")
     return {"kernels": packed(dog_kernels(scale=network.config.dog_scale).numpy()),
             **{name: packed(on_grid(network.weights[name]).float().numpy()) for name in ("s1", "s2")},
-            "s3": packed(levels(network.weights["s3"], low, high)), "low": low, "high": high}
+            "s3": packed(levels(network)), "low": low, "high": high}
 
 
 def spiked(network: Network, part: dict) -> str:
