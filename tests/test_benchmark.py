@@ -141,11 +141,11 @@ def test_passes_in_a_row_are_those_of_a_training_run(network, images):
     """The same weights as by `rstdp_epoch`, and a peer's time beside ours is that of the images shown once."""
     c2, labels = network.features(images), torch.arange(5)
     mine, expected, phi = copy.deepcopy(network), copy.deepcopy(network), oracle.PHI
-    rows = pd.DataFrame(benchmark.passes("20 passes", mine, (c2, c2), (labels, labels), 4), columns=benchmark.PASSES)
-    for _ in range(4):
+    rows = pd.DataFrame(benchmark.passes("20 passes", mine, (c2, c2), (labels, labels), 8), columns=benchmark.PASSES)
+    for _ in range(8):
         right, phi = learning.rstdp_epoch(expected, c2, labels, phi)
     assert torch.equal(mine.weights["s3"], expected.weights["s3"])
-    assert rows["pass"].tolist() == [1, 2, 3, 4] and rows.right.iloc[-1] == right
+    assert rows["pass"].tolist() == [*range(1, 9)] and rows.right.iloc[-1] == right
     measured = benchmark.later([(*C2, OURS, 5, 1.0), (*C2, "other", 1, 9.0), (*NOTHING, "other", 1, 7.0),
                                 (*C2, GPU, 10, None)], rows, 5)
     assert [row[:4] for row in measured] == [(*LATER["S3 learning"], OURS, 5)] * 2 + [(*LATER["S3 test"], OURS, 5)] * 2 + [

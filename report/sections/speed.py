@@ -11,7 +11,7 @@ from rstdp.show.figures import COLOURS, WIDTH
 from ..lab.figures import legend_below
 from ..lab.page import Page
 from ..lab.results import read_table, stale
-from ..studies.benchmark import GPU, LATER, OURS
+from ..studies.benchmark import FIRST_PASSES, GPU, LATER, OURS
 
 MARKS = "osD^v"
 
@@ -55,8 +55,8 @@ def stages(page: Page) -> None:
              "starts, on all sides; from nothing, a stage begins with the image. SpykeTorch and Spyker hold a spike as "
              "an input that stays 1 from its time on. A batch of Spyker finds its winners with the weights from before "
              "it, so in batches of 64 it learns from stale weights; its encoder has one small window for all filters "
-             "and no local normalisation. *Pass after pass* is the median of whole passes over all images, from the third "
-             "on, by which time S3 knows what it need not look at; a peer looks at every map each time, so its time is "
+             "and no local normalisation. *Pass after pass* is the median of whole passes over all images, from the "
+             f"{FIRST_PASSES + 1}th on, by which time S3 knows what it need not look at; a peer looks at every map each time, so its time is "
              "that of a pass. A whole training run is one pass over each layer from first weights. Peak memory of one, "
              f"in a process of its own, in MB: {memory or 'not measured'}. S3 of {on_gpu.batch} seeds in one batch on "
              "a GPU: " + ("not measured, none was at hand." if pd.isna(on_gpu.ms) else f"{on_gpu.ms:.3f} ms an image."))
@@ -67,12 +67,10 @@ def in_a_row(page: Page) -> None:
     rows, _ = read_table("benchmark/passes.csv", page.recorded)
     numbers = sorted(rows["pass"].unique())
     page.say(f"Passes of S3 in a row, C2 cached, milliseconds an image while learning (and while being tested), after so "
-             f"many passes of training; in the first nothing is known yet, {RULED_OUT}.")
+             "many passes of training; at first nothing is known, in later ones most maps are ruled out by bounds that the "
+             "pass before left (chapter 8).")
     page.table([(start, *(f"{row.learn_ms:.3f} ({row.test_ms:.3f})" for row in part.sort_values("pass").itertuples()))
                 for start, part in rows.groupby("start", sort=False)], ["trained for", *map(str, numbers)])
-
-
-RULED_OUT = "in later ones most maps are ruled out by bounds that the pass before left (chapter 8)"
 
 
 def beside_the_floor(page: Page) -> None:
