@@ -35,7 +35,7 @@ from rstdp.config import get_config
 from rstdp.files import write_text
 from rstdp.show import process
 
-from . import REPORT, RESULTS, ROOT, claims
+from . import REPORT, RESULTS, ROOT
 from .lab import experiments, parallel, provenance, registry, schema
 from .lab.chapters import files as chapters
 
@@ -269,15 +269,13 @@ def write(preset_name: str, preset: dict, output: Path, jobs: int) -> tuple[Path
     provenance.write_json(output / "chapters.json", provenance.describe(
         preset=preset_name, parameters=preset["chapters"], seconds=times, errors=errors))
     print("writing the report", flush=True)
-    executed = output / "replication-report.ipynb"
+    executed, target = output / "replication-report.ipynb", REPORT / f"replication-report-{preset_name}.html"
+    machines = target.with_suffix(".claims.json")
     computed = output / ("results" if preset["experiments"] else "nothing")
     execute(REPORT / "replication-report.ipynb", executed,
             {"preset": preset_name, "results": str(computed), "recorded": [str(folder) for folder in recorded],
-             "chapters": False, "spent": time.perf_counter() - started})
-    target = REPORT / f"replication-report-{preset_name}.html"
+             "chapters": False, "spent": time.perf_counter() - started, "machines": str(machines)})
     write_html(executed, target)
-    machines = target.with_suffix(".claims.json")
-    provenance.write_json(machines, claims.for_machines(claims.judge(recorded)))
     print(f"done in {time.perf_counter() - started:.0f} s\nexecuted notebooks: {output}\nfor machines: {machines}\n"
           f"report: {target}")
     return target, errors

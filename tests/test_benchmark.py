@@ -33,8 +33,8 @@ def images():
 def made_up(spyker: bool = True) -> pd.DataFrame:
     """Two rounds: ours takes 2 ms from C2, 10 ms from nothing."""
     rows = []
-    for stage, mine, one, many in ((C2, 2, 180, 160), (LATER["S3 learning"], 4, 180, 160), (NOTHING, 10, 200, 100), (DECISION, 8, 360, 320),
-                                   (TRAINING, 5, 50, 40)):
+    for stage, mine, one, many in ((C2, 2, 180, 160), (LATER["S3 learning"], 4, 180, 160), (NOTHING, 10, 200, 100),
+                                   (DECISION, 8, 360, 320), (TRAINING, 5, 50, 40)):
         for by in (-1, 1):
             rows += [(*stage, OURS, 7, mine + by), (*stage, "SpykeTorch", 1, 3 * one + by),
                      (*stage, "Spyker", 1, one + by if spyker else None),
@@ -54,8 +54,8 @@ def test_ratios_are_medians_to_ours_of_the_same_stage_from_the_same_start():
 def test_sentences_say_which_comparison_a_number_is():
     assert speed.like_for_like(made_up()) == (
         "with C2 cached on both sides S3 learns 270 times as fast as SpykeTorch and 80 times as fast as Spyker where "
-        "images are shown once, and 135 times as fast as SpykeTorch and 40 times as fast as Spyker pass after pass; with "
-        "nothing cached on either S3 learns 60 times as fast as SpykeTorch and 10 times as fast as Spyker, and an "
+        "images are shown once, and 135 times as fast as SpykeTorch and 40 times as fast as Spyker pass after pass; "
+        "with nothing cached on either S3 learns 60 times as fast as SpykeTorch and 10 times as fast as Spyker, and an "
         "image comes to its decision 135 times as fast as SpykeTorch and 40 times as fast as Spyker")
 
 
@@ -148,8 +148,9 @@ def test_passes_in_a_row_are_those_of_a_training_run(network, images):
     assert rows["pass"].tolist() == [*range(1, 9)] and rows.right.iloc[-1] == right
     measured = benchmark.later([(*C2, OURS, 5, 1.0), (*C2, "other", 1, 9.0), (*NOTHING, "other", 1, 7.0),
                                 (*C2, GPU, 10, None)], rows, 5)
-    assert [row[:4] for row in measured] == [(*LATER["S3 learning"], OURS, 5)] * 2 + [(*LATER["S3 test"], OURS, 5)] * 2 + [
-        (*LATER["S3 learning"], "other", 1)] and measured[-1][-1] == 9.0
+    assert [row[:4] for row in measured] == [
+        *[(*LATER["S3 learning"], OURS, 5)] * 2, *[(*LATER["S3 test"], OURS, 5)] * 2, (*LATER["S3 learning"], "other", 1)]
+    assert measured[-1][-1] == 9.0
 
 
 def test_a_floor_counts_every_weight_that_an_input_meets():

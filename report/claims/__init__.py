@@ -150,3 +150,9 @@ def for_machines(judged: Sequence[Judged]) -> list[dict]:
         "choices": [{**asdict(choice), "told": str(choice.told)} for choice in one.choices],
         "results": list(one.claim.results), "commands": [command(name) for name in one.claim.results],
         "commit": commit} for one in judged]
+
+
+def write(page: Page, file: str) -> None:
+    """Leave the claims of a page in a file for machines; "" for none."""
+    if file:
+        provenance.write_json(Path(file), for_machines(judged_on(page)))
