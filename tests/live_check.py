@@ -102,7 +102,7 @@ class Check:
     def settle(self) -> None:
         """Until the worker has nothing left to do: it answers one call after the other."""
         for _ in range(2):
-            self.page.evaluate("() => window.live.ask('prepare')")
+            self.page.evaluate("() => window.live.ask('examine', [])")
 
 
 def encoded(images: torch.Tensor) -> list[str]:
@@ -185,8 +185,8 @@ def ten_digits(check: Check, pictures: Path | None) -> None:
         check.settle()
         page.wait_for_timeout(300)
         right += (said := check.text("verdict")) == f"It says: {digit}"
-        ink, image = (np.array(page.evaluate(f"() => Array.from(window.live.{name})"), np.uint8)
-                      for name in ("state.ink", "image()"))
+        ink, image = (np.array(page.evaluate(f"() => Array.from(window.live.watch.{name})"), np.uint8)
+                      for name in ("pad.ink", "view.image"))
         wanted = centred(ink.reshape(280, 280).astype(float))
         prepared += np.array_equal(image.reshape(28, 28), wanted)
         decision = int(network.classify(torch.from_numpy(wanted)[None])[0])
@@ -414,7 +414,7 @@ def motion(check: Check) -> None:
     check.lesson(1)
     page.click("#live-reward")
     check.lesson(2)
-    once = "async () => (await window.live.ask('run', window.live.image())).milliseconds"
+    once = "async () => (await window.live.ask('run', window.live.watch.pad.source)).milliseconds"
     times = [page.evaluate(once) for _ in range(9)]
     print(f"an image takes {sorted(times)[4]:.0f} ms in the worker; tasks of the page above 50 ms: "
           f"{page.evaluate('() => window.busy')}", flush=True)
