@@ -152,10 +152,14 @@ def digits(data: Dataset) -> dict:
             "heldOut": first(data.test_images, data.test_labels, HELD_OUT)}
 
 
-def shifted(images: Tensor, pixels: int) -> Iterator[Tensor]:
-    """The images moved by so many pixels to the right, left, down and up."""
-    for axis, turn in ((2, 1), (2, -1), (1, 1), (1, -1)):
-        yield images.roll(turn * pixels, axis)  # MNIST's frame is empty: nothing comes in again
+SIDES = ((0, 1), (0, -1), (1, 0), (-1, 0))  #: (down, right)
+CORNERS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+
+
+def shifted(images: Tensor, pixels: int, directions: tuple[tuple[int, int], ...]) -> Iterator[Tensor]:
+    """The images moved by so many pixels into each of the directions."""
+    for down, right in directions:
+        yield images.roll((down * pixels, right * pixels), (1, 2))  # MNIST's frame is empty: nothing comes in again
 
 
 def progress(network: Network, content: dict) -> list[dict]:
@@ -184,10 +188,11 @@ def facts(network: Network, data: Dataset, moved: int) -> dict:
     decisions = network.decide(c2)[0]
     images, labels = data.test_images[:moved], data.test_labels[:moved]
     share = lambda right: round(100 * float(right.double().mean()), 2)
-    shifts = [share(torch.cat([network.classify(part) == labels for part in shifted(images, pixels)]))
-              for pixels in range(1, 4)]
+    shifts, corners = ([share(torch.cat([network.classify(part) == labels for part in shifted(images, pixels, where)]))
+                        for pixels in range(1, 4)] for where in (SIDES, CORNERS))
     return {"images": len(data.test_labels), "agreement": share(decisions == exact.decide(c2)[0]),
-            "accuracy": share(decisions == data.test_labels), "shiftImages": len(labels), "shifts": shifts}
+            "accuracy": share(decisions == data.test_labels), "shiftImages": len(labels), "shifts": shifts,
+            "corners": corners}
 
 
 @result("live-page", FOLDER, needs=(), dataset="mnist", settings={"folder": FOLDER, "moved": 2000}, recorded=False)

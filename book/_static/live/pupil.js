@@ -124,8 +124,8 @@ function livePupil(model, trained, digits, painted, news, rest) {
   function judge(judgement, options) {
     const { network, lesson: { found } } = pupil, silent = found.feature === SILENT;
     const picture = silent ? null : learned(found.feature), before = learn(judgement, options);
-    const change = { judgement, found, decision: network.classOf(found), learners: before.length, before: picture,
-      after: silent ? null : learned(found.feature), gained: 0, lost: 0 };
+    const change = { judgement, decision: network.classOf(found), place: found.feature % EACH, learners: before.length,
+      before: picture, after: silent ? null : learned(found.feature), gained: 0, lost: 0 };
     const old = before.find(([feature]) => feature === found.feature)?.[1];
     if (old) {
       own(found.feature).forEach((weight, tap) => {

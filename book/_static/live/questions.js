@@ -6,9 +6,11 @@ function liveQuestions(facts) {
   const slider = (id, setting, label, min, max, value, step = 1, unit = "") => `<label>${label} <input type="range" id="live-${id}"
     data-setting="${setting}" data-unit="${unit}" min="${min}" max="${max}" step="${step}" value="${value}"><output id="live-${id}-value">${
     value}${unit}</output></label>`;
-  const box = (id, label, setting) => `<label class="live-check"><input type="checkbox" id="live-${id}"${
+  const box = (id, label, setting) => `<label><input type="checkbox" id="live-${id}"${
     setting ? ` data-setting="${setting}"` : ""}> ${label}</label>`;
   const chapter = (name, number) => `<a href="${name}.html">Chapter ${number}</a>`;
+
+  const list = ([first, second, third]) => `${first}, ${second} and ${third}`;
 
   const watching = [
     { id: "contrast", ask: "You draw the same digit with half the contrast: every grey level is halved. What happens to the spikes?",
@@ -27,8 +29,8 @@ function liveQuestions(facts) {
     { id: "shift", ask: "A digit is moved by three pixels, and nobody centres it. How many of the moved digits does the network still read?",
       options: ["Nearly all: pooling makes it blind to position", "About half", "None"],
       right: 1, why: `C1 pools over 2 × 2 and C2 over 3 × 3 neurons, which forgives a pixel or so. But S3’s features stand on C2’s grid of
-        4 × 4. Of ${facts.shiftImages} test images, each moved to four sides, ${facts.shifts.map((share, i) =>
-          `${share} % are read after ${i + 1} pixel${i ? "s" : ""}`).join(", ")}.
+        4 × 4. Of ${facts.shiftImages} test images, each moved to four sides by 1, 2 and 3 pixels, ${list(facts.shifts)} % are read; moved that far in both
+        directions at once, ${list(facts.corners)} %.
         ${chapter("03-convolution-pooling-competition", 3)}`,
       control: `${slider("shift-right", "right", "to the right", -6, 6, 0)}${slider("shift-down", "down", "down", -6, 6, 0)}
         ${box("uncentred", "take my drawing as it stands, without centring", "uncentred")}

@@ -60,31 +60,34 @@ function liveTeach({ $, ask, listen, keys, rest }, views, { teaching, card }, fa
     await rest();
     showChange(change);
     if (change.learners > 1) await gallery();
-    else if (change.learners) drawMap(change.found.feature, change.after);
+    else if (change.learners) renew(change);
   });
 
-  function drawMap(feature, values) {
-    const canvas = $("maps").querySelectorAll("canvas")[feature];
-    views.picture(canvas, values, 1);
-    canvas.classList.add("just");
-    setTimeout(() => canvas.classList.remove("just"), 900);
-  }
-
-  /** What every map has learned, a row for each digit. */
+  let maps = []; // what each has learned, painted: a row for each digit
   async function gallery() {
-    const { pictures, each } = await ask("pictures"), rows = [];
-    for (let label = 0; label < pictures.length / each; label++) {
+    const { pictures, each } = await ask("pictures");
+    maps = Array.from({ length: pictures.length / each }, (_, label) => pictures.slice(label * each, (label + 1) * each));
+    $("maps").replaceChildren(...maps.map((_, label) => {
       const row = document.createElement("div");
-      row.innerHTML = `<b>${label}</b>`;
-      for (const values of pictures.slice(label * each, (label + 1) * each)) {
-        const canvas = document.createElement("canvas");
-        views.picture(canvas, values, 1);
-        row.append(canvas);
-      }
-      rows.push(row);
+      row.innerHTML = `<b>${label}</b><canvas></canvas>`;
+      return row;
+    }));
+    for (const label of maps.keys()) {
+      drawMaps(label);
       await rest();
     }
-    $("maps").replaceChildren(...rows);
+  }
+
+  function drawMaps(label, changed) {
+    const canvas = $("maps").querySelectorAll("canvas")[label];
+    if (canvas) views.row(canvas, maps[label], changed);
+  }
+
+  /** A map has learned: its picture is another now, and stands out for a moment. */
+  function renew({ decision, place, after }) {
+    maps[decision][place] = after;
+    drawMaps(decision, place);
+    setTimeout(() => drawMaps(decision), 900);
   }
 
   const newPupil = () => busy(async () => {

@@ -232,6 +232,23 @@ function liveViews() {
     put(canvas, Uint32Array.from(values, value => word(grey(127.5 + 127.5 * value / most))), 50, 50, scale);
   }
 
+  /** Pictures (50 x 50) in a row; the one that has just changed has a frame. */
+  function row(canvas, pictures, changed = -1) {
+    const cell = 56, width = cell * pictures.length - 6, words = new Uint32Array(50 * width); // clear between them
+    pictures.forEach((values, place) => {
+      const most = strongest(values);
+      values.forEach((value, i) => {
+        words[Math.floor(i / 50) * width + cell * place + i % 50] = word(grey(127.5 + 127.5 * value / most));
+      });
+    });
+    const context = put(canvas, words, width, 50, 1);
+    pictures.forEach((_, place) => {
+      context.strokeStyle = place === changed ? "#de8f05" : "#999";
+      context.lineWidth = place === changed ? 6 : 1;
+      context.strokeRect(cell * place + 0.5, 0.5, 49, 49);
+    });
+  }
+
   /** What has changed between two pictures: blue and + where the map gained, orange and - where it lost. */
   function difference(canvas, before, after, scale = 5) {
     const change = after.map((value, i) => value - before[i]), most = strongest(change);
@@ -270,5 +287,5 @@ function liveViews() {
   }
 
   return { BINS, STAGES, CHANNELS, number, digit, stage, neuronAt, counts, leader, bars, table, staircase, feature, window: window_,
-    weights, mapOf, strongest, picture, difference, curve };
+    weights, mapOf, strongest, picture, row, difference, curve };
 }
