@@ -22,7 +22,7 @@ NAMES = ("firefox-esr", "firefox")
 PREFERENCES = {"ui.prefersReducedMotion": 1, "browser.shell.checkDefaultBrowser": False,
                "datareporting.policy.dataSubmissionEnabled": False, "app.update.auto": False}
 KEYS = {"ArrowLeft": "\ue012", "ArrowUp": "\ue013", "ArrowRight": "\ue014", "ArrowDown": "\ue015", "Tab": "\ue004",
-        "Enter": "\ue007", "Escape": "\ue00c"}
+        "Enter": "\ue006", "Escape": "\ue00c", "End": "\ue010", "Home": "\ue011"}
 INTO_VIEW = """name => { const it = document.querySelector(name);
     it.scrollIntoView({ block: "center", behavior: "instant" });
     const { x, y, width, height } = it.getBoundingClientRect(); return { x, y, width, height }; }"""
@@ -53,7 +53,8 @@ class Firefox:
         self.mouse = SimpleNamespace(move=self.move, down=lambda: self.point({"type": "pointerDown", "button": 0}),
                                      up=lambda: self.point({"type": "pointerUp", "button": 0}))
         self.call("session.new", capabilities={})
-        self.window = self.call("browsingContext.getTree")["contexts"][0]["context"]
+        # a new tab has the focus; the first does not, and there no key presses a button
+        self.window = self.call("browsingContext.create", type="tab")["context"]
         self.call("browsingContext.setViewport", context=self.window, viewport={"width": width, "height": height},
                   devicePixelRatio=zoom)
         self.call("session.subscribe", events=["log.entryAdded", "network.beforeRequestSent"])
