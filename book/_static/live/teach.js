@@ -32,7 +32,7 @@ function liveTeach({ $, ask, listen, keys, rest }, views, { teaching, card }, fa
     const others = learners > 1 ? `Without inhibition the other ${learners - 1} maps learned as well.` : "The others did not learn.";
     const why = judgement === "neutral" ? "Without a signal, no synapse moves." : "φ is 0, or the weights are at their bounds.";
     $("change-text").textContent = gained + lost ? `${DONE[judgement]} for saying ${decision}. In the winner’s map ${number(gained)} synapses gained and ${
-      number(lost)} lost: it grew ${judgement === "reward" ? "more" : "less"} like the image. ${others}`
+      number(lost)} lost: it grew ${judgement === "reward" ? "more" : "less"} like that image. ${others}`
       : `${DONE[judgement]}: nothing changes. ${why}`;
   }
 
@@ -95,9 +95,10 @@ function liveTeach({ $, ask, listen, keys, rest }, views, { teaching, card }, fa
     const { lesson, curve, heldOut } = await ask("begin", classes, seed++);
     $("change").hidden = true;
     after({ lesson, curve });
-    const taught = facts.taught.filter(each => each.classes === classes).map(({ lessons, accuracy }) => `${accuracy} % after ${lessons} lessons`);
-    $("ready").textContent = `Measured on ${heldOut} held-out digits, which are in no lesson. ${facts.pupils} pupils whose teacher never erred read, in the mean, ${
-      taught.join(", ")}.`;
+    const taught = facts.taught.filter(each => each.classes === classes).map(
+      ({ lessons, accuracy, low, high }) => `${accuracy} % (${low} to ${high}) after ${lessons} lessons`);
+    $("ready").textContent = `Measured on ${heldOut} held-out digits, which are in no lesson. ${facts.pupils} pupils whose teacher never erred read on average ${
+      taught.join(" and ")}.`;
     await gallery();
   }, true);
 
