@@ -26,7 +26,7 @@ help:
 	@echo "make pdf [SOLUTIONS=no]                                 print the book to _build/book.pdf; needs Chromium"
 	@echo "make site                                               the book, its PDF and the full report, as they are published"
 	@echo "make site-check                                         look for barriers and requests in the site; needs Chromium"
-	@echo "make live-check                                         the page with the network on it: equal to Python, every control; needs Chromium"
+	@echo "make live-check [ARGS='--browser firefox']              the page with the network on it: equal to Python, every control; needs Chromium"
 	@echo "make test                                               run the tests (RSTDP_DATA=folder adds those on MNIST)"
 	@echo "make check                                              style (ruff), types (mypy) and which module may import which"
 	@echo "make colab-check [ARGS='--folder F book/01-*.ipynb']    run every chapter, or some, as Colab would: without the repository"
@@ -90,7 +90,7 @@ site-check: playwright browser book
 	$(BIN)/python tests/site_check.py $(ARGS)
 
 playwright: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check axe-playwright-python==0.1.8 playwright==1.65.2
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check axe-playwright-python==0.1.8 playwright==1.65.2 websockets==17.4
 
 live-check: playwright browser book
 	$(BIN)/python tests/live_check.py $(ARGS)

@@ -1,8 +1,10 @@
-"""The page "Be the dopamine" in a headless Chromium, from a server and from the file system: `make live-check`.
+"""The page "Be the dopamine" in headless browsers, from a server and from the file system: `make live-check`.
 
 Counted are spike times of every layer, decisions and weights that differ from Python's; every control is used by mouse,
 touch and keyboard; axe-core looks at everything opened, light and dark, wide and narrow; and ten digits are drawn as a
-person would. Times are told, not judged. `--pictures FOLDER` keeps pictures; `--still` makes the page's own.
+person would. Times are told, not judged. Chromium does all of it, Firefox, where there is one, what its part of the
+list says. `--browser firefox` takes one of them, `--only NAME` a part; `--pictures FOLDER` keeps pictures; `--still`
+makes the page's own.
 """
 
 from __future__ import annotations
@@ -11,11 +13,13 @@ import argparse
 import base64
 import functools
 import http.server
+import json
 import math
 import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +30,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "book" / "_ext"), str(ROOT / "tests")]
+import firefox
 from print_book import browser as chromium
 from site_check import OPTIONS, THEMES, WIDTHS, Quiet
 
@@ -65,20 +70,19 @@ LESSON = "n => document.querySelector('#live-lesson-number').textContent === `Le
 
 
 class Check:
-    """One browser's page, and what is wrong with it, in words."""
+    """One window, and what is wrong with it, in words."""
 
-    def __init__(self, browser: Browser, address: str, **context):
+    def __init__(self, page: Page | firefox.Firefox, address: str):
         self.faults: list[str] = []
-        self.context = browser.new_context(reduced_motion="reduce", **context)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(120_000)
+        self.page = page
         home = address.rpartition("/book/")[0]
-        self.page.on("request", lambda request: request.url.startswith((home, "data:", "blob:"))
-                     or self.faults.append(f"asks for {request.url}"))
-        self.page.on("pageerror", lambda error: self.faults.append(f"error {error}"))
-        self.page.goto(address)
-        self.page.wait_for_selector("#live-maps canvas")
+        page.on("request", lambda request: request.url.startswith((home, "data:", "blob:"))
+                or self.faults.append(f"asks for {request.url}"))
+        page.on("pageerror", lambda error: self.faults.append(f"error {error}"))
+        page.goto(address)
+        page.wait_for_selector("#live-maps canvas")
         self.until("verdict", "It says")
+        page.wait_for_function(IDLE)
 
     def expect(self, right: object, what: str) -> None:
         """Note what is wrong."""
@@ -94,6 +98,13 @@ class Check:
         self.page.wait_for_function("([name, words]) => document.querySelector(name).textContent.includes(words)",
                                     arg=[f"#live-{name}", words], timeout=timeout)
 
+    def says(self, name: str, words: str, what: str) -> None:
+        """Note that the part of this name does not come to say so."""
+        try:
+            self.until(name, words)
+        except Exception:
+            self.expect(False, f"{what}: {self.text(name)!r}")
+
     def lesson(self, number: int) -> None:
         """Wait until so many lessons less one have been given."""
         self.page.wait_for_function(LESSON, arg=number, timeout=120_000)
@@ -102,7 +113,14 @@ class Check:
     def settle(self) -> None:
         """Until the worker has nothing left to do: it answers one call after the other."""
         for _ in range(2):
-            self.page.evaluate("() => window.live.ask('prepare')")
+            self.page.evaluate("() => window.live.ask('examine', [])")
+
+
+def window(browser: Browser, **context) -> Page:
+    """A window of Chromium for one part of the check."""
+    page = browser.new_context(reduced_motion="reduce", **context).new_page()
+    page.set_default_timeout(120_000)
+    return page
 
 
 def encoded(images: torch.Tensor) -> list[str]:
@@ -185,8 +203,8 @@ def ten_digits(check: Check, pictures: Path | None) -> None:
         check.settle()
         page.wait_for_timeout(300)
         right += (said := check.text("verdict")) == f"It says: {digit}"
-        ink, image = (np.array(page.evaluate(f"() => Array.from(window.live.{name})"), np.uint8)
-                      for name in ("state.ink", "image()"))
+        ink, image = (np.array(page.evaluate(f"() => Array.from(window.live.watch.{name})"), np.uint8)
+                      for name in ("pad.ink", "view.image"))
         wanted = centred(ink.reshape(280, 280).astype(float))
         prepared += np.array_equal(image.reshape(28, 28), wanted)
         decision = int(network.classify(torch.from_numpy(wanted)[None])[0])
@@ -211,16 +229,11 @@ def pointers(check: Check, touch: bool) -> None:
     """Every control, with the mouse or with a finger."""
     page = check.page
     tap = (lambda where: where.tap()) if touch else (lambda where: where.click())
+    says = check.says
 
     def on(name: str) -> None:
         page.wait_for_function(IDLE)
         tap(page.locator(f"#live-{name}"))
-
-    def says(name: str, words: str, what: str) -> None:
-        try:
-            check.until(name, words)
-        except Exception:
-            check.expect(False, f"{what}: {check.text(name)!r}")
 
     for label in (3, 0):
         tap(page.locator(SAMPLE.format(label + 1)))
@@ -302,7 +315,7 @@ def pointers(check: Check, touch: bool) -> None:
     on("insist")
     says("insisted", "now it says", "rewarding a wrong answer")
     page.select_option("#live-classes", "10")
-    page.wait_for_function("() => document.querySelectorAll('#live-maps canvas').length === 50")
+    page.wait_for_function("() => document.querySelectorAll('#live-maps canvas').length === 10")
     says("lesson-number", "Lesson 1", "ten digits")
     on("teach-500")
     page.wait_for_timeout(3000)
@@ -362,6 +375,134 @@ def keyboard(check: Check) -> None:
     check.expect(not small, f"smaller than 44 pixels: {small[:5]}")
 
 
+def by_keys(check: Check) -> None:
+    """Every control by the keyboard alone: Tab leads there, and keys use it."""
+    page = check.page
+
+    def press(name: str, *keys: str) -> None:
+        page.wait_for_function(IDLE)
+        for _ in range(200):
+            if page.evaluate("name => document.activeElement.matches(name)", name):
+                break
+            page.keyboard.press("Tab")
+        else:
+            check.expect(False, f"Tab does not lead to {name}")
+        for key in keys:
+            page.keyboard.press(key)
+
+    def start(section: str) -> None:
+        page.focus(f"#live-{section}")
+
+    def guess(name: str) -> None:
+        press(f"[name=live-{name}-guess]", " ")
+        press(f"#live-card-{name} [type=submit]", "Enter")
+        check.expect(page.evaluate("name => document.activeElement.matches(`#live-card-${name} .live-answer`)", name),
+                     f"{name}: the answer has no focus")
+
+    def normal(name: str, words: str) -> None:
+        check.says(f"card-{name}", words, name)
+        check.says("status", "Something is changed", name)
+        start("watch")
+        press("#live-status button", "Enter")
+        check.says("verdict", "It says: 3", f"{name} back to normal")
+        check.expect(not check.text("status"), f"{name} stays changed")
+        start("try")
+
+    start("watch")
+    press(SAMPLE.format(4), "Enter")
+    check.says("verdict", "It says: 3", "sample 3")
+    press("#live-back", "Enter", " ")
+    check.says("time", "step 12 of 14", "back")
+    press("#live-play", "Enter")
+    check.says("play", "Pause", "play")
+    page.keyboard.press("Enter")
+    check.says("play", "Play", "pause")
+    press("#live-step", "Home")
+    check.says("time", "step 0 of 14", "first step")
+    page.keyboard.press("End")
+    check.says("verdict", "It says: 3", "last step")
+    press("#live-speed", "ArrowDown")
+    check.expect(page.evaluate("() => document.querySelector('#live-speed').value") == "150", "speed by keys")
+    press("#live-as-table", " ")
+    page.wait_for_function("() => document.querySelectorAll('#live-table td').length === 225")
+    page.keyboard.press(" ")
+    for name in ("input", "s1", "c1", "s2", "c2", "s3"):
+        press(f"#live-stage-{name} button", "Enter")
+        check.says("neuron-name", f"A neuron of {name.title() if name == 'input' else name.upper()}", name)
+    press("#live-neuron-layer", "ArrowUp")
+    check.says("neuron-name", "A neuron of C2", "choice of a layer")
+    press("#live-neuron-map", "ArrowUp", "Tab")
+    for field in ("row", "column"):
+        press(f"#live-neuron-{field}", "ArrowUp", "Tab")
+    press("#live-neuron-close", "Enter")
+    check.expect(page.evaluate("() => document.activeElement.closest('#live-stage-c2') !== null"),
+                 "the neuron's focus does not go back to its stage")
+    press("#live-stage-c2 button", "Enter")
+    start("try")
+    for name, keys, words in (("contrast", ["Home"], "Input: "), ("scramble", [" "], "Now: 3"), ("shift", [], ""),
+                              ("blank", ["Enter"], "Now: silence"), ("s1", ["End"], "S1: "), ("s2", ["Home"], "S2: ")):
+        guess(name)
+        if keys:
+            press(f"#live-{name}", *keys)
+            normal(name, words)
+    for name, key in (("shift-right", "End"), ("shift-down", "Home"), ("uncentred", " ")):
+        press(f"#live-{name}", key)
+        check.says("card-shift", "Usually: 3", name)
+    normal("shift", "Usually: 3")
+    press("#live-measure", "Enter")
+    check.says("measured", "are read", "measure")
+    start("teach")
+    press("#live-classes", "ArrowDown")
+    check.says("ready", "on 201 held-out", "three digits")
+    press("#live-reset", "Enter")
+    check.lesson(1)
+    press("#live-phi", " ", " ")
+    for i, name in enumerate(("reward", "punish", "neutral")):
+        press(f"#live-{name}", "Enter")
+        check.lesson(i + 2)
+    press("#live-undo", "Enter")
+    check.lesson(3)
+    press("#live-teach-20", "Enter")
+    check.lesson(23)
+    press("#live-teach-500", "Enter")
+    page.wait_for_function("() => !document.querySelector('#live-stop').disabled")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement.id === 'live-stop'"):
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_function(IDLE)
+    check.expect(check.text("lesson-number") != "Lesson 523", "500 lessons cannot be stopped")
+    guess("insist")
+    press("#live-insist", "Enter")
+    check.says("insisted", "now it says", "rewarding a wrong answer")
+    guess("inhibition")
+    press("#live-inhibition", " ")
+    start("teach")
+    press("#live-reward", "Enter")
+    check.says("change-text", "other 14 maps", "without inhibition")
+    press("#live-check", "Enter")
+    check.says("checked", "to the last bit", "check")
+
+
+def fits(check: Check, pictures: Path | None) -> None:
+    """A narrow window zoomed to 200 %: nothing is wider than it, each stage is shown by its tab, a digit is read."""
+    page = check.page
+    for i, name in enumerate(("input", "s1", "c1", "s2", "c2", "s3")):
+        page.click(f"#live-tabs button:nth-child({i + 1})")
+        page.click(f"#live-stage-{name} button")
+        check.says("neuron-name", "A neuron of", name)
+        check.expect(page.evaluate(BEYOND) <= 0, f"{name}: wider than the window")
+    page.click("#live-clear")
+    draw(page, DRAWN[7])
+    check.says("verdict", "It says: 7", "a 7 drawn")
+    page.click("#live-reward")
+    check.lesson(2)
+    check.expect(page.evaluate(BEYOND) <= 0, "after a lesson: wider than the window")
+    if pictures:
+        page.screenshot(path=pictures / "zoomed.png")
+
+
 def open_all(check: Check) -> None:
     page = check.page
     for name in ("contrast", "scramble", "shift", "blank", "s1", "s2", "insist", "inhibition"):
@@ -399,25 +540,60 @@ def barriers(check: Check, pictures: Path | None) -> None:
                     check.faults.append(f"{theme}, {width}: {found['id']} ({found['impact']}) at {places[:4]}")
 
 
-WATCH = """window.busy = []; new PerformanceObserver(list => window.busy.push(...list.getEntries().map(each =>
-    Math.round(each.duration)))).observe({ type: "longtask" })"""
+def longest(trace: bytes) -> list[float]:
+    """The longest tasks of the page's main thread in a trace of Chromium, in milliseconds of the processor."""
+    events = json.loads(trace)["traceEvents"]
+    main = {(event["pid"], event["tid"]) for event in events if event["name"] == "thread_name"
+            and event["args"]["name"] == "CrRendererMain"}
+    tasks = [event["tdur"] / 1000 for event in events if event["name"].endswith("RunTask") and "tdur" in event
+             and (event["pid"], event["tid"]) in main]
+    return sorted(tasks, reverse=True)[:5]
 
 
 def motion(check: Check) -> None:
-    """Where motion is welcome a digit plays by itself; how long the page was busy with one thing."""
-    page = check.page
+    """Where motion is welcome a digit plays by itself; how long the page is busy with one thing, and an image takes."""
+    page, browser = check.page, check.page.context.browser
     page.emulate_media(reduced_motion="no-preference")
-    page.evaluate(WATCH)
-    page.click(SAMPLE.format(9))
-    check.until("play", "Pause")
-    check.until("verdict", "It says: 8", 120_000)
-    check.lesson(1)
-    page.click("#live-reward")
-    check.lesson(2)
-    once = "async () => (await window.live.ask('run', window.live.image())).milliseconds"
-    times = [page.evaluate(once) for _ in range(9)]
-    print(f"an image takes {sorted(times)[4]:.0f} ms in the worker; tasks of the page above 50 ms: "
-          f"{page.evaluate('() => window.busy')}", flush=True)
+
+    def traced(what: str, steps) -> None:
+        browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline", "__metadata"])
+        steps()
+        page.wait_for_timeout(1500)
+        told = ", ".join(f"{each:.0f}" for each in longest(browser.stop_tracing()))
+        print(f"{what}: the page's longest tasks take {told} ms of the processor", flush=True)
+
+    def plays() -> None:
+        page.click(SAMPLE.format(9))
+        check.until("play", "Pause")
+        check.until("verdict", "It says: 8", 120_000)
+
+    def draws() -> None:
+        page.locator("#live-pad").scroll_into_view_if_needed()
+        draw(page, DRAWN[3])
+        check.until("verdict", "It says: 3", 120_000)
+
+    def looks() -> None:
+        for name in ("input", "s1", "c1", "s2", "c2", "s3"):
+            page.click(f"#live-stage-{name} button")
+        page.click("#live-neuron-close")
+        page.set_checked("#live-as-table", True)
+        page.set_checked("#live-as-table", False)
+
+    def teaches() -> None:
+        page.click("#live-reward")
+        check.lesson(2)
+        page.click("#live-teach-20")
+        check.lesson(22)
+        page.select_option("#live-classes", "10")
+        check.lesson(1)
+        page.click("#live-teach-20")
+        check.lesson(21)
+
+    for what, steps in (("while a digit plays", plays), ("while one is drawn, and plays", draws),
+                        ("neurons and tables", looks), ("lessons", teaches)):
+        traced(what, steps)
+    once = "async () => (await window.live.ask('run', window.live.watch.pad.source)).milliseconds"
+    print(f"an image takes {sorted(page.evaluate(once) for _ in range(9))[4]:.0f} ms in the worker", flush=True)
 
 
 def still(check: Check) -> None:
@@ -442,9 +618,11 @@ def main() -> int:
     parser.add_argument("site", type=Path, nargs="?", default=Path("_build/html"))
     parser.add_argument("--pictures", type=Path, help="a folder")
     parser.add_argument("--still", action="store_true", help="only make the page's own picture")
+    parser.add_argument("--browser", action="append", choices=("chromium", "firefox"), help="default: both")
     parser.add_argument("--only", default="", help="parts whose names contain this")
     parser.add_argument("--images", type=int, default=500, help="of MNIST's test set (default: 500)")
     options = parser.parse_args()
+    options.browser = options.browser or ["chromium", "firefox"]
     if options.pictures:
         options.pictures.mkdir(parents=True, exist_ok=True)
     handler = functools.partial(Quiet, directory=options.site)
@@ -458,38 +636,62 @@ def main() -> int:
     else:
         images["MNIST that the page carries"] = live_page.as_images(
             live_page.read(ROOT / live_page.FOLDER / "digits.js")["heldOut"])[0]
-    found = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])  # own pages only
-        if options.still:
-            still(Check(browser, file, viewport={"width": 1280, "height": 900}, device_scale_factor=1.5))
+    few = {name: part[:50] for name, part in images.items()}
+    wide, narrow = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+    in_chromium = [
+        ("drawn digits", file, lambda check: ten_digits(check, options.pictures), {"viewport": wide}),
+        ("keyboard", file, keyboard, {"viewport": wide}),
+        ("every control by keyboard", file, by_keys, {"viewport": wide}),
+        ("mouse", served, lambda check: pointers(check, touch=False), {"viewport": wide}),
+        ("touch", file, lambda check: pointers(check, touch=True), {"viewport": narrow, "has_touch": True}),
+        ("zoomed to 200 %", file, lambda check: fits(check, options.pictures),
+         {"viewport": narrow, "device_scale_factor": 2}),
+        ("motion", file, motion, {"viewport": wide}),
+        ("barriers", served, lambda check: barriers(check, options.pictures), {"viewport": wide}),
+        ("exactness from the file system", file, lambda check: exact(check, images, 100), {"viewport": wide}),
+        ("exactness from a server", served, lambda check: exact(check, few, 10), {"viewport": wide})]
+    in_firefox = [
+        ("drawn digits", file, lambda check: ten_digits(check, None), wide),
+        ("keyboard", file, keyboard, wide),
+        ("every control by keyboard", served, by_keys, wide),
+        ("zoomed to 200 %", file, lambda check: fits(check, options.pictures), {**narrow, "zoom": 2}),
+        ("exactness from the file system", file, lambda check: exact(check, few, 20), wide)]
+    found: list[str] = []
+
+    def look(name: str, page: Page | firefox.Firefox, address: str, steps: Callable[[Check], None]) -> None:
+        started, faults = time.perf_counter(), []
+        try:
+            check = Check(page, address)
+            faults = check.faults
+            steps(check)
+        except Exception as error:  # what else there is to find is looked for all the same
+            where = [f"{each.name}:{each.lineno}" for each in traceback.extract_tb(error.__traceback__)[1:4]]
+            faults.append(f"{' '.join(where)}: {type(error).__name__}: {str(error)[:300]}")
+        for fault in faults:
+            print(f"{name}: {fault}", flush=True)
+        found.extend(faults)
+        print(f"{name}: {len(faults)} faults, {time.perf_counter() - started:.0f} s", flush=True)
+
+    if "chromium" in options.browser or options.still:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])  # own pages only
+            if options.still:
+                still(Check(window(browser, viewport=wide, device_scale_factor=1.5), file))
+                return 0
+            for name, address, steps, context in in_chromium:
+                if options.only in name:
+                    page = window(browser, **context)
+                    look(name, page, address, steps)
+                    page.context.close()
             browser.close()
-            return 0
-        wide, narrow = {"viewport": {"width": 1280, "height": 900}}, {"viewport": {"width": 360, "height": 740}}
-        for name, address, steps, context in (
-                ("drawn digits", file, lambda check: ten_digits(check, options.pictures), wide),
-                ("keyboard", file, keyboard, wide),
-                ("mouse", served, lambda check: pointers(check, touch=False), wide),
-                ("touch", file, lambda check: pointers(check, touch=True), {**narrow, "has_touch": True}),
-                ("motion", file, motion, wide),
-                ("barriers", served, lambda check: barriers(check, options.pictures), wide),
-                ("exactness from the file system", file, lambda check: exact(check, images, 100), wide),
-                ("exactness from a server", served, lambda check: exact(
-                    check, {name: part[:50] for name, part in images.items()}, 10), wide)):
-            if options.only not in name:
-                continue
-            started, check = time.perf_counter(), Check(browser, address, **context)
-            try:
-                steps(check)
-            except Exception as error:  # what else there is to find is looked for all the same
-                where = traceback.extract_tb(error.__traceback__)[1]
-                check.faults.append(f"line {where.lineno}: {type(error).__name__}: {str(error)[:300]}")
-            for fault in check.faults:
-                print(f"{name}: {fault}", flush=True)
-            found += check.faults
-            print(f"{name}: {len(check.faults)} faults, {time.perf_counter() - started:.0f} s", flush=True)
-            check.context.close()
-        browser.close()
+    if "firefox" in options.browser:
+        for name, address, steps, size in in_firefox:
+            if options.only in name and not firefox.program():
+                print(f"Firefox, {name}: skipped, there is no {' or '.join(firefox.NAMES)}")
+            elif options.only in name:
+                page = firefox.Firefox(**size)
+                look(f"Firefox, {name}", page, address, steps)
+                page.close()
     print(f"{len(found)} faults")
     return 1 if found else 0
 

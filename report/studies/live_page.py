@@ -34,6 +34,8 @@ LESSONS = 60  #: images of each class to teach with
 HELD_OUT = (100, 100, 67, 20, 20, 20, 20, 20, 20, 20)
 MAPS = 5  #: of S3 for each class that is taught
 SEED, TAUGHT = 1, 100  #: of the golden lessons, 0 against 1
+#: for so many digits, after how many lessons of a teacher who never errs the page tells the accuracy of how many pupils
+COURSES, PUPILS = {2: (20, 30), 3: (30,), 10: (100, 500)}, 5
 LAYERS = ("input", "s1", "c1", "s2", "c2")
 SOURCE = ("Digits of MNIST: Y. LeCun, C. Cortes and C. J. C. Burges, from NIST's Special Databases 1 and 3; "
           "LeCun and Cortes hold the copyright, CC BY-SA 3.0, https://creativecommons.org/licenses/by-sa/3.0/")
@@ -150,10 +152,33 @@ def digits(data: Dataset) -> dict:
             "heldOut": first(data.test_images, data.test_labels, HELD_OUT)}
 
 
-def shifted(images: Tensor, pixels: int) -> Iterator[Tensor]:
-    """The images moved by so many pixels to the right, left, down and up."""
-    for axis, turn in ((2, 1), (2, -1), (1, 1), (1, -1)):
-        yield images.roll(turn * pixels, axis)  # MNIST's frame is empty: nothing comes in again
+SIDES = ((0, 1), (0, -1), (1, 0), (-1, 0))  #: (down, right)
+CORNERS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+
+
+def shifted(images: Tensor, pixels: int, directions: tuple[tuple[int, int], ...]) -> Iterator[Tensor]:
+    """The images moved by so many pixels into each of the directions."""
+    for down, right in directions:
+        yield images.roll((down * pixels, right * pixels), (1, 2))  # MNIST's frame is empty: nothing comes in again
+
+
+def progress(network: Network, content: dict) -> list[dict]:
+    """Accuracy of pupils on the page's held-out digits, in per cent: mean, least and most, as the page teaches them."""
+    (images, labels), (held, truth) = (as_images(content[part]) for part in ("lessons", "heldOut"))
+    c2, tested, found = network.features(images), network.features(held), []
+    for classes, stops in COURSES.items():
+        mine, each = (labels < classes).nonzero()[:, 0], 200 // classes + (classes == 3)  # as pupil.js takes them
+        chosen = torch.cat([(truth == label).nonzero()[:each, 0] for label in range(classes)])
+        reached: dict[int, list[float]] = {stop: [] for stop in stops}
+        for seed in range(1, PUPILS + 1):
+            taught, at = fresh(network, classes, seed), mine.repeat(max(stops) // len(mine) + 1)
+            for first, stop in zip((0, *stops), stops):
+                lessons(taught, c2[at[first:stop]], labels[at[first:stop]])
+                right = taught.decide(tested[chosen])[0] == truth[chosen]
+                reached[stop].append(round(100 * float(right.double().mean()), 1))
+        found += [{"classes": classes, "lessons": stop, "accuracy": round(sum(shares) / PUPILS),
+                   "low": min(shares), "high": max(shares)} for stop, shares in reached.items()]
+    return found
 
 
 def facts(network: Network, data: Dataset, moved: int) -> dict:
@@ -163,10 +188,11 @@ def facts(network: Network, data: Dataset, moved: int) -> dict:
     decisions = network.decide(c2)[0]
     images, labels = data.test_images[:moved], data.test_labels[:moved]
     share = lambda right: round(100 * float(right.double().mean()), 2)
-    shifts = [share(torch.cat([network.classify(part) == labels for part in shifted(images, pixels)]))
-              for pixels in range(1, 4)]
+    shifts, corners = ([share(torch.cat([network.classify(part) == labels for part in shifted(images, pixels, where)]))
+                        for pixels in range(1, 4)] for where in (SIDES, CORNERS))
     return {"images": len(data.test_labels), "agreement": share(decisions == exact.decide(c2)[0]),
-            "accuracy": share(decisions == data.test_labels), "shiftImages": len(labels), "shifts": shifts}
+            "accuracy": share(decisions == data.test_labels), "shiftImages": len(labels), "shifts": shifts,
+            "corners": corners}
 
 
 @result("live-page", FOLDER, needs=(), dataset="mnist", settings={"folder": FOLDER, "moved": 2000}, recorded=False)
@@ -175,7 +201,8 @@ def make(job: Job) -> None:
     network, content = rounded(load_pretrained("mnist")), digits(job.data)
     content["heldOut"]["spiked"] = spiked(network, content["heldOut"])
     folder = ROOT / job.settings.folder
-    wanted = golden(network, content) | {"facts": facts(network, job.data, job.settings.moved)}
+    said = facts(network, job.data, job.settings.moved) | {"pupils": PUPILS, "taught": progress(network, content)}
+    wanted = golden(network, content) | {"facts": said}
     files = {"weights": ("liveWeights", weights(load_pretrained("mnist"))), "digits": ("liveDigits", content),
              "golden": ("liveGolden", wanted)}
     for name, (constant, value) in files.items():

@@ -21,8 +21,6 @@ function liveViews() {
   const CHANNELS = [3, 7, 13].flatMap(size => ["on", "off"].map(kind => `${kind}-centre, ${size} × ${size}`));
 
   const number = value => value.toLocaleString("en", { maximumFractionDigits: 1 });
-  const escape = text => String(text).replace(/[&<>"]/g, letter => `&#${letter.charCodeAt(0)};`);
-
   const word = ([red, green, blue]) => (0xFF000000 | (blue << 16) | (green << 8) | red) >>> 0;
   const small = document.createElement("canvas");
 
@@ -67,13 +65,16 @@ function liveViews() {
   /** For each pixel of a stage, the index of its neuron, or -1 between maps; found once. */
   function neurons(of) {
     if (of.neurons) return of;
-    const cell = of.side + 1, area = of.side ** 2;
-    of.width = of.columns * cell - 1;
-    of.height = Math.ceil(of.maps / of.columns) * cell - 1;
-    of.neurons = Int32Array.from({ length: of.width * of.height }, (_, i) => {
-      const found = neuronAt(of, i % of.width, Math.floor(i / of.width));
-      return found ? found.feature * area + found.row * of.side + found.column : -1;
-    });
+    const { maps, columns, side } = of, cell = side + 1;
+    of.width = columns * cell - 1;
+    of.height = Math.ceil(maps / columns) * cell - 1;
+    of.neurons = new Int32Array(of.width * of.height).fill(-1);
+    for (let place = 0; place < maps; place++) {
+      const feature = of.order?.[place] ?? place, top = Math.floor(place / columns) * cell, left = (place % columns) * cell;
+      for (let i = 0; i < side * side; i++) {
+        of.neurons[(top + Math.floor(i / side)) * of.width + left + i % side] = feature * side * side + i;
+      }
+    }
     return of;
   }
 
@@ -102,16 +103,9 @@ function liveViews() {
   }
 
   /** For each stage, how many fire at a step and how many have fired by it, of how many. */
-  function counts(view, step) {
-    return STAGES.filter(({ name }) => name !== "s3").map(({ name, title }) => {
-      const { data } = view.times[name];
-      let now = 0, sofar = 0;
-      for (const t of data) {
-        now += t === step;
-        sofar += t <= step;
-      }
-      return { name, title, now, sofar, all: data.length };
-    });
+  function counts({ fires, times }, step) {
+    return STAGES.filter(({ name }) => name !== "s3").map(({ name, title }) => ({ name, title, now: fires[name][step],
+      sofar: fires[name].slice(0, step + 1).reduce((a, b) => a + b), all: times[name].data.length }));
   }
 
   /** [the strongest label, how far ahead it is, the runner-up]; null while nothing has come in. */
@@ -164,18 +158,46 @@ function liveViews() {
       <text x="${x(7) + 8}" y="157" text-anchor="middle">step</text></svg>`;
   }
 
-  /** A feature's picture, grey; where the drawing is, orange is laid over it. pixels: [row, column, size] of the picture. */
-  function feature(canvas, { picture, size, pixels: [top, left, width] }, image, scale = 4) {
-    const most = Math.max(1e-9, ...picture.map(Math.abs)), edge = Math.floor((width - size) / 2);
+  /** A feature's picture, grey, and the drawing over it in orange, in a part [top, left, size] of the image's plane. The
+   * picture lies in the middle of `pixels`, the window that its neuron sees; what is beyond the image is a little darker. */
+  function feature(canvas, { picture, size, pixels }, image, [top, left, width], scale = 4) {
+    const most = strongest(picture), inset = Math.floor((pixels[2] - size) / 2);
     paint(canvas, width, width, scale, (x, y) => {
-      const inside = x >= edge && y >= edge && x < edge + size && y < edge + size;
-      const value = inside ? picture[(y - edge) * size + x - edge] : 0;
-      const base = grey(127.5 + 127.5 * value / most);
-      const row = top + y, column = left + x;
-      const ink = row >= 0 && row < 28 && column >= 0 && column < 28 ? image[28 * row + column] / 255 : 0;
-      const frame = row < 0 || row > 27 || column < 0 || column > 27 ? 0.85 : 1; // beyond the image
-      return base.map((from, channel) => frame * (from + 0.6 * ink * ([222, 143, 5][channel] - from)));
+      const row = top + y, column = left + x, down = row - pixels[0] - inset, across = column - pixels[1] - inset;
+      const inside = down >= 0 && across >= 0 && down < size && across < size;
+      const base = 127.5 + 127.5 * (inside ? picture[down * size + across] : 0) / most;
+      if (row < 0 || row > 27 || column < 0 || column > 27) return grey(0.85 * base);
+      return [222, 143, 5].map(orange => base + 0.6 * image[28 * row + column] / 255 * (orange - base));
     });
+  }
+
+  /** A neuron's weights (C, K, K) as C small squares, dark where strong; a dot where the input has spiked by the step. */
+  function weights(canvas, { name, weights: all, inputTimes, window: size }, step) {
+    const [columns, scale] = { s1: [3, 10], s2: [6, 8] }[name], area = size * size, cell = size + 1;
+    const maps = all.length / area, place = i => {
+      const map = Math.floor(i / area), tap = i % area;
+      return [(map % columns) * cell + tap % size, Math.floor(map / columns) * cell + Math.floor(tap / size)];
+    };
+    const width = columns * cell - 1, height = Math.ceil(maps / columns) * cell - 1, shades = new Map();
+    all.forEach((weight, i) => {
+      const [x, y] = place(i);
+      shades.set(y * width + x, grey(235 * (1 - weight)));
+    });
+    const context = paint(canvas, width, height, scale, (x, y) => shades.get(y * width + x) ?? grey(255));
+    context.fillStyle = "#de8f05";
+    context.strokeStyle = "#fff";
+    let spiked = 0;
+    inputTimes.forEach((time, i) => {
+      if (time > step) return;
+      const [x, y] = place(i);
+      context.beginPath();
+      context.arc((x + 0.5) * scale, (y + 0.5) * scale, scale / 3, 0, 7);
+      context.fill();
+      context.stroke();
+      spiked++;
+    });
+    canvas.setAttribute("aria-label", `Its ${all.length} weights, of which ${all.filter(weight => weight > 0.5).length
+    } are above 0.5; by step ${step}, ${spiked} of the inputs have spiked`);
   }
 
   /** The drawing with the window that a neuron sees. */
@@ -202,27 +224,34 @@ function liveViews() {
     context.strokeRect(about.column * scale, about.row * scale, scale, scale);
   }
 
-  /** What S3's winner looks for, where the image is; the drawing is laid over it in orange. */
-  function overlay(canvas, about, image, scale = 4) {
-    const { picture, pixels: [top, left, size] } = about, most = Math.max(1e-9, ...picture.map(Math.abs));
-    paint(canvas, 28, 28, scale, (x, y) => {
-      const row = y - top, column = x - left, inside = row >= 0 && column >= 0 && row < size && column < size;
-      const base = grey(127.5 + 127.5 * (inside ? picture[row * size + column] : 0) / most);
-      return base.map((from, channel) => from + 0.6 * image[28 * y + x] / 255 * ([222, 143, 5][channel] - from));
-    });
-  }
-
   /** The largest size of numbers. */
   const strongest = values => values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
 
   /** A picture (50 x 50), grey; white and black are at `most`. */
   function picture(canvas, values, scale = 3, most = strongest(values)) {
-    paint(canvas, 50, 50, scale, (x, y) => grey(127.5 + 127.5 * values[50 * y + x] / most));
+    put(canvas, Uint32Array.from(values, value => word(grey(127.5 + 127.5 * value / most))), 50, 50, scale);
+  }
+
+  /** Pictures (50 x 50) in a row; the one that has just changed has a frame. */
+  function row(canvas, pictures, changed = -1) {
+    const cell = 56, width = cell * pictures.length - 6, words = new Uint32Array(50 * width); // clear between them
+    pictures.forEach((values, place) => {
+      const most = strongest(values);
+      values.forEach((value, i) => {
+        words[Math.floor(i / 50) * width + cell * place + i % 50] = word(grey(127.5 + 127.5 * value / most));
+      });
+    });
+    const context = put(canvas, words, width, 50, 1);
+    pictures.forEach((_, place) => {
+      context.strokeStyle = place === changed ? "#de8f05" : "#999";
+      context.lineWidth = place === changed ? 6 : 1;
+      context.strokeRect(cell * place + 0.5, 0.5, 49, 49);
+    });
   }
 
   /** What has changed between two pictures: blue and + where the map gained, orange and - where it lost. */
   function difference(canvas, before, after, scale = 5) {
-    const change = after.map((value, i) => value - before[i]), most = Math.max(1e-9, ...change.map(Math.abs));
+    const change = after.map((value, i) => value - before[i]), most = strongest(change);
     const context = paint(canvas, 50, 50, scale, (x, y) => {
       const share = change[50 * y + x] / most, to = share > 0 ? [1, 115, 178] : [213, 94, 0];
       return to.map(channel => 255 + Math.abs(share) * (channel - 255));
@@ -257,6 +286,6 @@ function liveViews() {
         Math.min(x(end[0]) + 8, 376)}" y="${y(end[1]) + (end[1] > 85 ? 20 : -8)}">${number(end[1])} %</text>` : ""}</svg>`;
   }
 
-  return { STAGES, CHANNELS, number, escape, digit, stage, neuronAt, counts, leader, bars, table, staircase, feature, overlay, strongest,
-    window: window_, mapOf, picture, difference, curve };
+  return { BINS, STAGES, CHANNELS, number, digit, stage, neuronAt, counts, leader, bars, table, staircase, feature, window: window_,
+    weights, mapOf, strongest, picture, row, difference, curve };
 }
