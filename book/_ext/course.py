@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+from first_cell import published
 
 BOOK = Path(__file__).resolve().parent.parent
 START, END = re.compile(r"^:::\{solution-start\} (\S+)$", re.M), re.compile(r"^:::\{solution-end\}$", re.M)
@@ -150,7 +151,7 @@ def copies(path: Path, source: str = ""):
             if cell.cell_type == "markdown":
                 cell.source = plain(cell.source, number, counters, cited)
             elif "install" in tags(cell):
-                cell.source = cell.source.replace('SOURCE = ""', f'SOURCE = "{source}"', 1)
+                cell.source = published(cell.source, source)
         notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
     return student, full
 
@@ -182,7 +183,8 @@ def failures(student, folder: Path) -> dict[str, str]:
     from nbclient import NotebookClient
 
     NotebookClient(student, timeout=600, kernel_name="python3", allow_errors=True,
-                   resources={"metadata": {"path": str(folder)}}).execute()
+                   resources={"metadata": {"path": str(folder)}}).execute(
+                       env=os.environ | {"PYTHONPATH": str(BOOK.parent)})  # rstdp as it stands in this repository
     return {cell.id: output.ename for cell in student.cells if cell.cell_type == "code" for output in cell.outputs
             if output.output_type == "error"}
 
@@ -195,9 +197,9 @@ def main() -> int:
     parser.add_argument("--only", default="", help="chapters whose names contain this")
     options = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).parent))
-    from rstdp_notebooks import source as published
+    from rstdp_notebooks import source
 
-    address, passed = published(os.environ, BOOK.parent), 0
+    address, passed = source(os.environ, BOOK.parent), 0
     for path in sorted(BOOK.glob("[0-9]*.ipynb")):
         if options.only not in path.name:
             continue
