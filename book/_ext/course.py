@@ -3,7 +3,8 @@
 A cell tagged `build` defines what the reader should build. In `student/` its functions keep their first line and what
 they say about themselves, and raise NotImplementedError; the assertions that follow are the checks. What stands between
 `solution-start` and `solution-end` a student copy lacks; cells tagged `check` stay. `full/` has everything. Both are
-plain Markdown, as Jupyter and Colab show it. `--check` runs the student copies: each check must fail as handed out.
+plain Markdown, as Jupyter and Colab show it. `--check` runs the student copies: each check must fail as handed out, and
+pass with the solutions put in; an environment like Colab's runs it with its own Python.
 """
 
 from __future__ import annotations
@@ -190,10 +191,12 @@ def failures(student, folder: Path) -> dict[str, str]:
 
 
 def main() -> int:
-    """Write the copies; with --check also run the student's. 1 where a check passes that should not."""
+    """Write the copies; with --check also run the student's. 1 where a check passes that should fail, or fails that
+    should pass."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", default=BOOK.parent / "_build" / "course")
-    parser.add_argument("--check", action="store_true", help="run the student copies: every check must fail")
+    parser.add_argument("--check", action="store_true", help="run the student copies: every check must fail, and pass "
+                        "with the solutions put in")
     parser.add_argument("--only", default="", help="chapters whose names contain this")
     options = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).parent))
@@ -214,6 +217,10 @@ def main() -> int:
             wrong = [f"{what} ({cell})" for cell, what in expected if cell not in found]
             passed += len(wrong) + (not expected)
             line += ", all fail as handed out" if not wrong else f"; these pass as handed out: {', '.join(wrong)}"
+            programs = [nbformat.v4.new_code_cell(program) for program in solved(student, full)]
+            broken = failures(nbformat.v4.new_notebook(cells=programs), BOOK)
+            passed += len(broken)
+            line += f"; {len(broken)} cells fail with the solutions in" if broken else ", and pass with the solutions in"
         print(line, flush=True)
     print(f"open {options.folder}")
     return 1 if passed else 0
