@@ -337,7 +337,8 @@ def test_buttons_that_need_a_repository_appear_only_with_one(monkeypatch, found)
 
 
 def test_buttons_to_colab_open_the_copies_of_the_chapters_and_no_other_page():
-    for page, expected in (("book/01-from-pixels-to-spike-times", "/blob/course/full/01.ipynb"), ("book/projects", None)):
+    chapter = "book/01-from-pixels-to-spike-times"
+    for page, expected in ((chapter, "/blob/course/full/01.ipynb"), ("book/projects", None)):
         url = "https://colab/github/me/it/blob/a/branch/book/01.ipynb"
         buttons = [{"label": "launch-buttons", "buttons": [{"url": url}]}]
         SITE.colab(SimpleNamespace(srcdir=ROOT), page, "", {"header_buttons": buttons}, None)

@@ -211,8 +211,8 @@ def test_docstrings_keep_their_stars_and_tables():
 
 
 def test_scoreboard_is_computed_from_result_files():
-    board = {what: value for what, value, _ in site.scores(ROOT)}
-    published = recorded.FOLDERS[0].parent / "reference" / "published.csv"
+    board = {what: value for what, value, _ in site.scores()}
+    published = recorded.path("reference/published.csv")
     assert len(board) == 7 and board["The paper {cite:p}`mozafari2019bio`"] == "97.2" and "97.2" not in str(COURSE)
     assert "0.972" in published.read_text(encoding="utf-8")
     table = recorded.recorded("mnist/accuracy.csv")
@@ -228,14 +228,16 @@ def test_the_shipped_network_is_the_one_whose_accuracy_is_recorded():
 def test_an_installation_has_every_package_and_the_results_that_chapters_show():
     setup = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     packages = {"rstdp", *(f"rstdp.{each.name}" for each in pkgutil.iter_modules(rstdp.__path__) if each.ispkg)}
-    assert set(setup["packages"]) == packages | {"rstdp.recorded"}
-    results = ROOT / setup["package-dir"]["rstdp.recorded"]
-    shipped = {path for pattern in setup["package-data"]["rstdp.recorded"] for path in results.glob(pattern)}
-    code = "\n".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS)
-    shown = re.findall(r"recorded(?:\.recorded|\.path)?\((?:f)?\\\"([\w-]+/[\w.-]+)\\\"", code)
-    assert len(shown) >= 5
+    recorded_too = {"rstdp.recorded", "rstdp.recorded.reference"}
+    assert set(setup["packages"]) == packages | recorded_too
+    shipped = {path for name in recorded_too for pattern in setup["package-data"][name]
+               for path in (ROOT / setup["package-dir"][name]).glob(pattern)}
+    code = "\n".join(path.read_text(encoding="utf-8") for path in [*NOTEBOOKS, Path(recorded.__file__)])
+    shown = re.findall(r"recorded(?:\.recorded|\.path)?\(f?\\?\"([\w-]+/[\w.-]+)\\?\"", code)
+    shown += [f"{name}/accuracy.csv" for name in re.findall(r"last\(\"(\w+)\"\)", code)]
+    assert len(shown) >= 10
     for name in shown:
-        assert results / name in shipped, f"{name} is not in [tool.setuptools.package-data]"
+        assert recorded.path(name) in shipped, f"{name} is not in [tool.setuptools.package-data]"
 
 
 def test_a_result_that_is_missing_is_named():

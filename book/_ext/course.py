@@ -220,7 +220,7 @@ def main() -> int:
             programs = [nbformat.v4.new_code_cell(program) for program in solved(student, full)]
             broken = failures(nbformat.v4.new_notebook(cells=programs), BOOK)
             passed += len(broken)
-            line += f"; {len(broken)} cells fail with the solutions in" if broken else ", and pass with the solutions in"
+            line += f"; {len(broken)} cells fail with solutions" if broken else ", and pass with the solutions in"
         print(line, flush=True)
     print(f"open {options.folder}")
     return 1 if passed else 0

@@ -1,7 +1,7 @@
 """A Sphinx extension: a notebook that a reader downloads knows where it was published from.
 
 The copies that the site offers begin with a cell that installs rstdp where it is missing (first_cell.py), from the git
-address that this build comes from; the notebooks in the repository name no owner, so that a fork's copies lead to the fork.
+address that this build comes from; the notebooks in the repository name no owner, so a fork's copies lead to the fork.
 """
 
 from __future__ import annotations

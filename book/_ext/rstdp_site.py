@@ -86,8 +86,10 @@ def without_thebe(app, config) -> None:
 
 
 def colab(app, pagename, templatename, context, doctree) -> None:
-    """A chapter's button to Colab opens the copy on the branch `course`, which installs rstdp and is plain Markdown; other
-    pages get none, because Colab does not open them."""
+    """A chapter's button to Colab opens the copy on the branch `course`, which installs rstdp and is plain Markdown.
+
+    Other pages get none, because Colab does not open them.
+    """
     groups = context.get("header_buttons", [])
     for group in [group for group in groups if group.get("label") == "launch-buttons"]:
         for button in group["buttons"]:
