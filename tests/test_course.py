@@ -96,6 +96,10 @@ def test_boxes_equations_and_roles_become_plain_markdown():
             ":class: dropdown\nLook.\n:::\n::::\n\n$$\na = b\n$$ (eq-a)\n\nSee {eq}`eq-a`, {origin}`biology`.")
     found = course.plain(text, "3", {}, course.references())
     assert "> **Exercise 3.1 (Silence)**" in found and "<details><summary>Hint</summary>" in found
+    text = "[Chapter 4](04-stdp-edges-without-labels.ipynb), {numref}`ex-own-rule`, {cite:t}`mozafari2019spyketorch`"
+    assert course.plain(text, "6", {}, course.references() | course.exercises()) == (
+        "Chapter 4, exercise 4.4, Mozafari et al. (2019b)")
+    assert not [each for each in course.references().values() if "\\" in each]
     assert "\\tag{3.1}" in found and "See (3.1), *biology*." in found and "(2024)" in found and "{" not in found[:20]
 
 

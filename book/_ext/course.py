@@ -93,8 +93,8 @@ def solved(student, full) -> list[str]:
 
 
 def references() -> dict[str, str]:
-    """For each key of references.bib what a text says: Mozafari et al. (2019)."""
-    found = {}
+    """For each key of references.bib what a text says: Mozafari et al. (2019a), where there are several."""
+    found: dict[str, str] = {}
     text = (BOOK.parent / "references.bib").read_text(encoding="utf-8")
     for key, body in re.findall(r"^@\w+\{([^,]+),\n(.*?)^\}", text, re.M | re.S):
         people = re.search(r"author\s*=\s*\{(.+?)\},?\n", body)[1].split(" and ")
@@ -102,11 +102,27 @@ def references() -> dict[str, str]:
         year = re.search(r"year\s*=\s*\{?(\d+)", body)[1]
         found[key] = (names[0] + (" et al." if len(names) > 2 else f" and {names[1]}" if len(names) == 2 else "")
                       + f" ({year})")
+    for text in {each for each in found.values() if [*found.values()].count(each) > 1}:
+        alike = [key for key, each in found.items() if each == text]
+        found |= {key: f"{text[:-1]}{letter})" for key, letter in zip(alike, "abcdefgh")}
+    return found
+
+
+def exercises() -> dict[str, str]:
+    """For each exercise's label what a text says: exercise 4.4."""
+    found = {}
+    for path in sorted(BOOK.glob("[0-9]*.ipynb")):
+        text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+        for place, label in enumerate(re.findall(r"^:label: (ex-[\w-]+)$", text, re.M), start=1):
+            found[label] = f"exercise {int(path.name[:2])}.{place}"
     return found
 
 
 def plain(text: str, number: str, counters: dict[str, int], cited: dict[str, str]) -> str:
-    """MyST Markdown as Jupyter and Colab show it: boxes become quotations, roles become words."""
+    """MyST Markdown as Jupyter and Colab show it: boxes become quotations, roles become words.
+
+    cited: what the text says for a key of references.bib or the label of an exercise.
+    """
     def box(match) -> str:
         kind, title, options = match["kind"], match["title"].strip(), match["options"] or ""
         body = match["body"].strip()
@@ -134,10 +150,11 @@ def plain(text: str, number: str, counters: dict[str, int], cited: dict[str, str
     text = re.sub(r"\{cite(?::(\w))?\}`([^`]+)`", lambda match: (
         "{}" if match[1] == "t" else "[{}]").format("; ".join(cited[key.strip()] for key in match[2].split(","))), text)
     text = re.sub(r"\{origin\}`([^`]+)`", r"*\1*", text)
-    text = re.sub(r"\{(?:prf:)?(?:ref|numref|term|doc)\}`([^`<]*?)(?:\s*<[^>]*>)?`", lambda match: {
-        "fig": "the figure", "exe": "the exercise"}.get(match[1][:3] if "-" in match[1] else "", match[1]), text)
-    return re.sub(r"\]\(([\w-]+)\.(?:ipynb|md)(#[\w-]+)?\)", "]", re.sub(r"\[\]\([^)]*\)", "the book", text)) \
-        .replace("{py:func}", "").replace("\n\n\n", "\n\n")
+    text = re.sub(r"\{(?:prf:)?(?:ref|numref|term|doc)\}`([^`<]*?)(?:\s*<[^>]*>)?`", lambda match: cited.get(
+        match[1], "the figure" if match[1].startswith("fig-") else match[1]), text)
+    text = re.sub(r"\[\]\([^)]*\)", "the book", text)
+    text = re.sub(r"\[([^\]]+)\]\([\w-]+\.(?:ipynb|md)(?:#[\w-]+)?\)", r"\1", text)
+    return text.replace("{py:func}", "").replace("\n\n\n", "\n\n")
 
 
 def copies(path: Path, source: str = ""):
@@ -145,7 +162,7 @@ def copies(path: Path, source: str = ""):
     full = nbformat.read(path, as_version=4)
     student = copy.deepcopy(full)
     student.cells = without_solutions(full)
-    number, cited = str(int(path.name[:2])), references()
+    number, cited = str(int(path.name[:2])), references() | exercises()
     for notebook in (student, full):
         counters: dict[str, int] = {}
         for cell in notebook.cells:
