@@ -66,19 +66,33 @@ class Quiz(Markdown):
         return quiz(course(Path(self.env.app.srcdir))[number], number)
 
 
+def at_hand(path: Path) -> list[str]:
+    """What a lecturer needs before the class: how many predictions, which functions students write, which exercises."""
+    cells = notebook(path)
+    predictions = sum(":class: predict\n" in cell["source"] for cell in cells)
+    functions = [name for cell in cells if "build" in cell["metadata"].get("tags", [])
+                 for name in re.findall(r"^(?:def|class) (\w+)", cell["source"], re.M)]
+    asked = [f"{{ref}}`{label}` ({level.lower()}, {minutes} min)" for cell in cells for label, level, minutes in
+             re.findall(r":label: (ex-[\w-]+)\n\n\*\*(\w+) · (\d+) minutes", cell["source"])]
+    return [f"**Before the class.** Run the chapter once, and vote for yourself; predictions: {predictions}.",
+            f"**Students write** {', '.join(f'`{name}`' for name in functions)}.", f"**Exercises:** {', '.join(asked)}."]
+
+
 class Plan(Markdown):
-    """Two hours with a chapter, and its pitfalls."""
+    """Two hours with a chapter, what to have at hand, and its pitfalls."""
 
     required_arguments = 1
 
     def lines(self) -> list[str]:
-        entry = course(Path(self.env.app.srcdir))[int(self.arguments[0])]
+        folder, number = Path(self.env.app.srcdir), int(self.arguments[0])
+        entry = course(folder)[number]
         clock, rows = 0, []
         for step, (minutes, what) in entry["plan"].items():
             rows.append(f"| {clock // 60}:{clock % 60:02d} | {step} | {what} |")
             clock += minutes
         pitfalls = [f"- {pitfall}" for pitfall in entry["pitfalls"]]
-        return ["| From | Step | What |", "|---|---|---|", *rows, "", "**Pitfalls.**", "", *pitfalls]
+        before = [line for each in at_hand(chapters(folder)[number - 1]) for line in (each, "")]
+        return [*before, "| From | Step | What |", "|---|---|---|", *rows, "", "**Pitfalls.**", "", *pitfalls]
 
 
 class Goals(Markdown):
