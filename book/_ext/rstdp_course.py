@@ -74,8 +74,9 @@ def at_hand(path: Path) -> list[str]:
                  for name in re.findall(r"^(?:def|class) (\w+)", cell["source"], re.M)]
     asked = [f"{{ref}}`{label}` ({level.lower()}, {minutes} min)" for cell in cells for label, level, minutes in
              re.findall(r":label: (ex-[\w-]+)\n\n\*\*(\w+) · (\d+) minutes", cell["source"])]
+    written = ", ".join(f"`{name}`" for name in functions)
     return [f"**Before the class.** Run the chapter once, and vote for yourself; predictions: {predictions}.",
-            f"**Students write** {', '.join(f'`{name}`' for name in functions)}.", f"**Exercises:** {', '.join(asked)}."]
+            f"**Students write** {written}.", f"**Exercises:** {', '.join(asked)}."]
 
 
 class Plan(Markdown):
