@@ -270,3 +270,24 @@ def test_copies_are_linked_only_where_they_stand(monkeypatch):
     assert len(rows) == 2 + len(NOTEBOOKS)
     assert "https://colab.research.google.com/github/someone/book/blob/course/student/01-" in rows[2]
     assert json.dumps(rows).count("../course/") == 2 * len(NOTEBOOKS)
+
+
+# --- terms and plans ---
+
+
+@each_chapter
+def test_a_chapter_links_terms_of_the_glossary_that_exist(path):
+    glossary = (BOOK / "glossary.md").read_text(encoding="utf-8").partition(":sorted:")[2]
+    terms = {line.lower() for line in glossary.splitlines() if line and line[0] not in " `"}
+    found = re.findall(r"\{term\}`([^`<]+?)(?:\s*<([^>]+)>)?`", prose(path))
+    linked = [(term or shown).lower() for shown, term in found]
+    assert len(set(linked)) >= 5 and set(linked) <= terms
+
+
+@each_chapter
+def test_a_plan_tells_a_lecturer_what_students_write_and_solve(path):
+    _, written, exercises = site.at_hand(path)
+    assert all(f"`{node.name}`" in written for cell in codes(path, "build") for node in ast.parse(cell.source).body
+               if isinstance(node, (ast.FunctionDef, ast.ClassDef)))
+    labels = re.findall(r"^:label: (ex-[\w-]+)$", prose(path), re.M)
+    assert re.findall(r"\{ref\}`([\w-]+)` \(\w+, \d+ min\)", exercises) == labels
