@@ -91,7 +91,7 @@ def test_first_page_says_what_every_chapter_is_good_for():
 
 def test_every_directive_of_our_own_is_registered():
     registered = []
-    SITE.setup(SimpleNamespace(connect=lambda *_: None, add_directive=lambda name, kind: registered.append(kind)))
+    SITE.setup(SimpleNamespace(connect=lambda *_, **__: None, add_directive=lambda name, kind: registered.append(kind)))
     assert set(registered) == set(SITE.Markdown.__subclasses__())
 
 

@@ -260,6 +260,13 @@ def test_folds_of_different_kinds_have_different_words(tags, source, kind):
     assert site.fold_name(tags, source)[0] == kind
 
 
+def test_the_single_page_shows_what_html_shows():
+    """Its node for a folded cell was unknown there, and no PDF could be made."""
+    handlers = {"html": {"Fold": 1, "Exercise": 2}, "singlehtml": {"Exercise": 3}}
+    site.on_one_page(SimpleNamespace(registry=SimpleNamespace(translation_handlers=handlers)))
+    assert handlers["singlehtml"] == {"Fold": 1, "Exercise": 3} and handlers["html"]["Exercise"] == 2
+
+
 def test_copies_are_linked_only_where_they_stand(monkeypatch):
     page = SimpleNamespace(env=SimpleNamespace(app=SimpleNamespace(srcdir=ROOT, builder=SimpleNamespace(name="html"))))
     monkeypatch.delenv("BOOK_SITE", raising=False)
@@ -276,12 +283,10 @@ def test_copies_are_linked_only_where_they_stand(monkeypatch):
 
 
 @each_chapter
-def test_a_chapter_links_terms_of_the_glossary_that_exist(path):
-    glossary = (BOOK / "glossary.md").read_text(encoding="utf-8").partition(":sorted:")[2]
-    terms = {line.lower() for line in glossary.splitlines() if line and line[0] not in " `"}
+def test_a_chapter_links_terms_of_the_glossary(path):
+    """That they exist is for test_book.py."""
     found = re.findall(r"\{term\}`([^`<]+?)(?:\s*<([^>]+)>)?`", prose(path))
-    linked = [(term or shown).lower() for shown, term in found]
-    assert len(set(linked)) >= 5 and set(linked) <= terms
+    assert len({(term or shown).lower() for shown, term in found}) >= 5
 
 
 @each_chapter

@@ -272,10 +272,18 @@ def twins(app, doctree) -> None:
         around.parent.insert(around.parent.index(around) + 1, line)
 
 
+def on_one_page(app) -> None:
+    """sphinx-exercise says how its nodes look on the single page, after which Sphinx forgets how all other extensions'
+    look in HTML, and stops at the first folded cell: remind it."""
+    handlers = app.registry.translation_handlers
+    handlers["singlehtml"] = handlers.get("html", {}) | handlers.get("singlehtml", {})
+
+
 def setup(app) -> dict:
     """Sphinx calls this. The role `origin` labels what is biology, engineering or an accident of the code."""
     roles.register_local_role("origin", lambda name, raw, text, *_, **__: (
         [nodes.inline(raw, text, classes=["origin"])], []))
+    app.connect("builder-inited", on_one_page)
     app.connect("doctree-read", folds)
     app.connect("doctree-read", twins)
     app.connect("doctree-read", boxes, priority=100)  # before sphinx-codeautolink looks for titles
