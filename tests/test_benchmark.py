@@ -1,5 +1,6 @@
 """The benchmark: its table's arithmetic, peers that differ or are missing, and the sentences made of it."""
 
+import copy
 from dataclasses import replace
 
 import pandas as pd
@@ -10,9 +11,9 @@ from report.lab import provenance
 from report.lab.page import Page
 from report.sections import speed
 from report.studies import benchmark
-from report.studies.benchmark import GPU, OURS, TRAINING
-from report.studies.verify import agreement
-from rstdp import SPYKETORCH, fast
+from report.studies.benchmark import GPU, LATER, OURS, TRAINING, floor
+from report.studies.verify import agreement, oracle
+from rstdp import SPYKETORCH, fast, learning
 from rstdp.network import Network
 
 C2, NOTHING = ("S3 learning", "C2"), ("S3 learning", "nothing")
@@ -32,7 +33,7 @@ def images():
 def made_up(spyker: bool = True) -> pd.DataFrame:
     """Two rounds: ours takes 2 ms from C2, 10 ms from nothing."""
     rows = []
-    for stage, mine, one, many in ((C2, 2, 180, 160), (NOTHING, 10, 200, 100), (DECISION, 8, 360, 320),
+    for stage, mine, one, many in ((C2, 2, 180, 160), (LATER["S3 learning"], 4, 180, 160), (NOTHING, 10, 200, 100), (DECISION, 8, 360, 320),
                                    (TRAINING, 5, 50, 40)):
         for by in (-1, 1):
             rows += [(*stage, OURS, 7, mine + by), (*stage, "SpykeTorch", 1, 3 * one + by),
@@ -52,7 +53,8 @@ def test_ratios_are_medians_to_ours_of_the_same_stage_from_the_same_start():
 
 def test_sentences_say_which_comparison_a_number_is():
     assert speed.like_for_like(made_up()) == (
-        "with C2 cached on both sides S3 learns 270 times as fast as SpykeTorch and 80 times as fast as Spyker; with "
+        "with C2 cached on both sides S3 learns 270 times as fast as SpykeTorch and 80 times as fast as Spyker where "
+        "images are shown once, and 135 times as fast as SpykeTorch and 40 times as fast as Spyker pass after pass; with "
         "nothing cached on either S3 learns 60 times as fast as SpykeTorch and 10 times as fast as Spyker, and an "
         "image comes to its decision 135 times as fast as SpykeTorch and 40 times as fast as Spyker")
 
@@ -133,3 +135,55 @@ def test_training_in_small_is_what_the_network_learns(network, images):
         times = times if name == "s3" else expected.network.pooled(name, times)
     assert all(torch.equal(trained.weights[name], expected.network.weights[name]) for name in trained.weights)
     assert not torch.equal(trained.weights["s3"], network.weights["s3"])
+
+
+def test_passes_in_a_row_are_those_of_a_training_run(network, images):
+    """The same weights as by `rstdp_epoch`, and a peer's time beside ours is that of the images shown once."""
+    c2, labels = network.features(images), torch.arange(5)
+    mine, expected, phi = copy.deepcopy(network), copy.deepcopy(network), oracle.PHI
+    rows = pd.DataFrame(benchmark.passes("20 passes", mine, (c2, c2), (labels, labels), 8), columns=benchmark.PASSES)
+    for _ in range(8):
+        right, phi = learning.rstdp_epoch(expected, c2, labels, phi)
+    assert torch.equal(mine.weights["s3"], expected.weights["s3"])
+    assert rows["pass"].tolist() == [*range(1, 9)] and rows.right.iloc[-1] == right
+    measured = benchmark.later([(*C2, OURS, 5, 1.0), (*C2, "other", 1, 9.0), (*NOTHING, "other", 1, 7.0),
+                                (*C2, GPU, 10, None)], rows, 5)
+    assert [row[:4] for row in measured] == [(*LATER["S3 learning"], OURS, 5)] * 2 + [(*LATER["S3 test"], OURS, 5)] * 2 + [
+        (*LATER["S3 learning"], "other", 1)] and measured[-1][-1] == 9.0
+
+
+def test_a_floor_counts_every_weight_that_an_input_meets():
+    spikes = torch.tensor([[1.0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 2.0, 0], [0, 0, 0, 0]])[None, None]
+    maps = torch.ones(7, 3, 3)
+    assert floor.reached(spikes, maps, 1) == 7 * (4 + 9)  # in the corner four places see it, inside nine
+    maps[:, 0] = 0
+    assert floor.reached(spikes, maps, 1) == 7 * (2 + 6)  # whoever looks down on it only does not count
+
+
+def test_the_floor_of_a_stage(network, images):
+    times, found = network.encode(images), floor.forced(network, images)
+    fires = times < network.config.bins
+    inside = torch.nn.functional.pad(torch.ones(24, 24), (2, 2, 2, 2))  # whose whole windows lie in the image
+    assert found["S1 forward"] == found["S1 learning"]
+    assert 6 * 25 * (fires * inside).sum() / 5 < found["S1 forward"] < 6 * 25 * fires.sum() / 5
+    rows = list(floor.rows(network, images, benchmark.table([(*C2, OURS, 5, 2.0)], {}, "")))
+    assert rows[0][:3] == ("S3 learning", round(found["S3 learning"]), 2.0)
+    assert [row[0] for row in rows[1:]] == [f"core, {kind}" for kind in floor.LANES]
+    assert all(row[3] > 0 for row in rows[1:])
+
+
+def test_the_report_shows_passes_and_floor(tmp_path, monkeypatch):
+    tables = []
+    monkeypatch.setattr(Page, "say", lambda page, text: None)
+    monkeypatch.setattr(Page, "table", lambda page, rows, heads: tables.append((rows, heads)))
+    (tmp_path / "benchmark").mkdir()
+    pd.DataFrame([("first weights", 1, 0.2, 0.1, 0.8, 0.8), ("first weights", 2, 0.1, 0.05, 0.9, 0.8)],
+                 columns=benchmark.PASSES).to_csv(tmp_path / "benchmark" / "passes.csv", index=False)
+    pd.DataFrame([("S1 forward", 800000, 0.1, 8.0), ("core, uint8", None, None, 50.0)],
+                 columns=floor.COLUMNS).to_csv(tmp_path / "benchmark" / "floor.csv", index=False)
+    page = Page("quick", str(tmp_path), [str(tmp_path)])
+    speed.in_a_row(page)
+    speed.beside_the_floor(page)
+    assert tables == [([("first weights", "0.200 (0.100)", "0.100 (0.050)")], ["trained for", "1", "2"]),
+                      ([("S1 forward", "800,000", "0.1000", "8.0")],
+                       ["stage", "additions an image", "ms", "billions a second"])]

@@ -126,7 +126,7 @@ def test_bounds_that_exclude_little_are_left_alone_for_longer_and_longer():
             continue
         used.append(time)
         kept.judge()
-    assert used == [1, 2, 4, 5, 8, 9, 14, 15, 24, 25]  # made, then found wanting; pauses of 1, 2, 4, 8, 16
+    assert used == [4, 5, 7, 8, 11, 12, 17, 18, 27, 28]  # made, then found wanting; pauses of 1, 2, 4, 8, 16
     kept.bounds.screened[0], kept.idle, kept.fresh = 25, 0, False
     kept.judge()
     assert kept.idle == 0 and not kept.fresh

@@ -11,7 +11,7 @@ from rstdp.show.figures import COLOURS, WIDTH
 from ..lab.figures import legend_below
 from ..lab.page import Page
 from ..lab.results import read_table, stale
-from ..studies.benchmark import GPU, OURS
+from ..studies.benchmark import FIRST_PASSES, GPU, LATER, OURS
 
 MARKS = "osD^v"
 
@@ -27,8 +27,8 @@ def like_for_like(rows: pd.DataFrame) -> str:
     """The ratios that count, each with what it compares."""
     if set(rows.dropna(subset=["ratio"]).peer) <= {OURS, GPU}:
         return "no peer was at hand to compare with"
-    return (f"with C2 cached on both sides S3 learns {faster(rows, 'S3 learning', 'C2')}; with nothing cached on "
-            f"either S3 learns {faster(rows, 'S3 learning', 'nothing')}, and an image comes to its decision "
+    return (f"with C2 cached on both sides S3 learns {faster(rows, 'S3 learning', 'C2')} where images are shown once, "
+            f"and {faster(rows, *LATER['S3 learning'])} pass after pass; with nothing cached on either S3 learns {faster(rows, 'S3 learning', 'nothing')}, and an image comes to its decision "
             f"{faster(rows, 'image to decision', 'nothing')}")
 
 
@@ -54,10 +54,37 @@ def stages(page: Page) -> None:
     page.say("Milliseconds an image, and how many times ours that is. *Starts from*: what is computed before the clock "
              "starts, on all sides; from nothing, a stage begins with the image. SpykeTorch and Spyker hold a spike as "
              "an input that stays 1 from its time on. A batch of Spyker finds its winners with the weights from before "
-             "it, so in batches of 64 it learns from stale weights; its encoder has filters of its own and no local "
-             "normalisation. A whole training run is one pass over each layer from first weights. Peak memory of one, "
+             "it, so in batches of 64 it learns from stale weights; its encoder has one small window for all filters "
+             "and no local normalisation. *Pass after pass* is the median of whole passes over all images, from the "
+             f"{FIRST_PASSES + 1}th on, by which time S3 knows what it need not look at; a peer looks at every map each time, so its time is "
+             "that of a pass. A whole training run is one pass over each layer from first weights. Peak memory of one, "
              f"in a process of its own, in MB: {memory or 'not measured'}. S3 of {on_gpu.batch} seeds in one batch on "
              "a GPU: " + ("not measured, none was at hand." if pd.isna(on_gpu.ms) else f"{on_gpu.ms:.3f} ms an image."))
+
+
+def in_a_row(page: Page) -> None:
+    """Whole passes of S3, early and late in training, and what a whole run needed."""
+    rows, _ = read_table("benchmark/passes.csv", page.recorded)
+    numbers = sorted(rows["pass"].unique())
+    page.say(f"Passes of S3 in a row, C2 cached, milliseconds an image while learning (and while being tested), after so "
+             "many passes of training; at first nothing is known, in later ones most maps are ruled out by bounds that the "
+             "pass before left (chapter 8).")
+    page.table([(start, *(f"{row.learn_ms:.3f} ({row.test_ms:.3f})" for row in part.sort_values("pass").itertuples()))
+                for start, part in rows.groupby("start", sort=False)], ["trained for", *map(str, numbers)])
+
+
+def beside_the_floor(page: Page) -> None:
+    """Additions that the spikes force, and how many of them a second are done."""
+    rows, _ = read_table("benchmark/floor.csv", page.recorded)
+    stages = rows.dropna(subset=["additions"])
+    cores = rows[rows.additions.isna()]
+    can = ", ".join(f"{row.billions_a_second:.0f} of {row.stage.removeprefix('core, ')}" for row in cores.itertuples())
+    page.say("What the spikes force: each adds one weight to every place of every map that it reaches (of a pixel: one "
+             "product for each filter). The core adds, row to row in its nearest cache, billions a second: "
+             f"{can}. S1 and S2 count in bytes, S3 screens in 8 to 16 bits; a stage that is beyond what the core can do "
+             "leaves out sums of which it knows that they do not matter.")
+    page.table([(row.stage, f"{row.additions:,.0f}", f"{row.ms:.4f}", f"{row.billions_a_second:,.1f}")
+                for row in stages.itertuples()], ["stage", "additions an image", "ms", "billions a second"])
 
 
 def measured(ms: float, ratio: float) -> str:
@@ -99,4 +126,4 @@ def scaling(page: Page) -> None:
               "scaling")
 
 
-PARTS = (stages, peers_agree, scaling)
+PARTS = (stages, in_a_row, beside_the_floor, peers_agree, scaling)

@@ -58,7 +58,7 @@ class Kept:
 
     bounds: Bounds | None = None
     pause: int = 1  #: times that it is shown without after the next disappointment
-    idle: int = 1  #: times that are left of the present pause; at first nobody knows whether it comes back
+    idle: int = 4  #: times that are left of the present pause; in the first passes weights change too much
     fresh: bool = True  #: whether the bounds are yet to be made
 
     def judge(self) -> None:

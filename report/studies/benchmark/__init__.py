@@ -3,9 +3,10 @@
 A peer takes part where it can be imported; where not, its cells stay empty, and so does the row for a GPU. All see the
 same images and start with the same weights, each stage starts from the same on all sides (the column `cached`), and
 rounds alternate. Before anything is timed every peer must agree with us, given the same spikes and weights. Writes
-agreement.csv, benchmark.csv (milliseconds an image), scaling.csv (how our cost grows) and provenance.json to
-report/results/benchmark. What a training run sets up once an epoch (the 8-bit copy of S3's weights) is set up before
-the clock starts; the whole training run includes it.
+agreement.csv, benchmark.csv (milliseconds an image), passes.csv (whole passes of S3, early and late in training),
+scaling.csv (how our cost grows), floor.csv (`floor`) and provenance.json to report/results/benchmark. What a training
+run sets up once an epoch (the 8-bit copy of S3's weights) is set up before the clock starts; the whole training run
+includes it.
 """
 
 from __future__ import annotations
@@ -33,16 +34,20 @@ from rstdp.fast import batched
 from rstdp.network import Network, load_pretrained
 from rstdp.plasticity import DoublingRate
 
-from ..lab import provenance
-from ..lab.registry import fingerprint, result
-from ..lab.runner import Job
-from .verify import agreement as rules
-from .verify import oracle, spyker
+from ... import RESULTS
+from ...lab import provenance
+from ...lab.registry import fingerprint, result
+from ...lab.runner import Job
+from ..verify import agreement as rules
+from ..verify import oracle, spyker
+from . import floor
 
 STAGE, OURS = ["stage", "cached"], "rstdp"
 COLUMNS = [*STAGE, "peer", "batch", "ms", "ratio", "threads", "machine", "peak_memory_mb"]
+PASSES = ["start", "pass", "learn_ms", "test_ms", "right", "accuracy"]
 AGREEMENT = ["peer", "batch", "what", "values", "ties", "different"]
 TRAINING = ("whole training run", "nothing")
+LATER = {stage: (f"{stage}, pass after pass", "C2") for stage in ("S3 learning", "S3 test")}
 PEERS = {  #: by name and images at a time: whether it is there, and what makes one
     ("SpykeTorch", 1): (oracle.available, oracle.SpykeTorch),
     ("Spyker", 1): (spyker.available, functools.partial(spyker.Spyker, batch=1)),
@@ -52,6 +57,7 @@ GPU, SEEDS = "rstdp on a GPU", 10  #: S3 of so many seeds learns there in one ba
 CHECKED = 960  #: images on which a peer must agree with us
 REPEATS = 5  #: rounds of the alternating measurement; the median counts
 OURS_MORE = 5  #: our stages are so short that a round shows them the images so many times
+FIRST_PASSES = 6  #: of those shown in a row: S3 waits four, and makes its bounds in the next
 
 
 class Ours:
@@ -204,6 +210,45 @@ def compare(network: Network, images: Tensor, labels: Tensor, makers: dict, devi
     return measured + [("S3 learning", "C2", GPU, SEEDS, ms) for ms in gpu]
 
 
+def passes(start: str, network: Network, c2: tuple[Tensor, Tensor], labels: tuple[Tensor, Tensor], count: int
+           ) -> Iterator[tuple]:
+    """Rows PASSES of `count` passes over C2 and its labels (learned, tested), as a training run shows them.
+
+    start: what the weights of `network` are called; they change. From one pass to the next S3 keeps what rules out maps
+    (`fast.bounds`), which does not come into play where images are shown once.
+    """
+    phi = oracle.PHI
+    for number in range(1, count + 1):
+        started = time.perf_counter()
+        right, phi = learning.rstdp_epoch(network, c2[0], labels[0], phi)
+        learned = time.perf_counter()
+        accuracy, _ = learning.accuracy(network, c2[1], labels[1])
+        spent = (learned - started) / len(c2[0]), (time.perf_counter() - learned) / len(c2[1])
+        yield start, number, *(round(1000 * seconds, 4) for seconds in spent), right, accuracy
+
+
+def long_run(data: Dataset, count: int) -> pd.DataFrame:
+    """PASSES from first weights, from the shipped network and from the recorded one that saw 680 passes."""
+    found, networks = [], {"20 passes": load_pretrained("mnist"),
+                           "680 passes": Network.load(RESULTS / "paper" / "spyketorch-0.npz")}
+    fresh = networks["first weights"] = load_pretrained("mnist")
+    fresh.weights["s3"] = Network(fresh.config, fresh.seed).weights["s3"]
+    for start, network in tqdm(networks.items(), desc="passes"):
+        c2 = network.features(data.train_images), network.features(data.test_images)
+        found += passes(start, network, c2, (data.train_labels, data.test_labels), count)
+    return pd.DataFrame(found, columns=PASSES)
+
+
+def later(measured: list[tuple], found: pd.DataFrame, images: int) -> list[tuple]:
+    """Rows as `compare` gives them of the shipped network's passes but the first ones. A peer looks at every map in
+    every pass, so what it takes is what it took for the images of the other stages."""
+    mine = found[(found.start == "20 passes") & (found["pass"] > FIRST_PASSES)]
+    rows = [(*LATER[stage], OURS, images, ms) for stage, column in (("S3 learning", "learn_ms"), ("S3 test", "test_ms"))
+            for ms in mine[column]]
+    return rows + [(*LATER[stage], *rest) for stage, cached, *rest in measured
+                   if stage in LATER and cached == "C2" and rest[0] not in (OURS, GPU)]
+
+
 def many_seeds(network: Network, images: Tensor, labels: Tensor, device: str) -> Callable[[], object]:
     """S3 of SEEDS networks learns from all images at once on a device."""
     c2, networks = network.features(images), [copy.deepcopy(network) for _ in range(SEEDS)]
@@ -271,13 +316,19 @@ def probe() -> Iterator:
     made_up = [(*stage, peer, batch, ms * i) for i, stage in enumerate(functions, 1)
                for peer, batch, ms in ((OURS, 6, 1.0), (OURS, 6, 3.0), (OURS, 6, 1.5), ("other", 1, 9.0))]
     yield table(made_up, {("other", 1): 7}, "").to_csv(index=False)
-    yield CHECKED, REPEATS, OURS_MORE, SEEDS
+    c2, labels = network.features(images), torch.arange(6)
+    in_a_row = pd.DataFrame(passes("20 passes", network, (c2, c2), (labels, labels), 8), columns=PASSES)
+    yield from in_a_row[["start", "pass", "right", "accuracy"]].to_numpy().tolist()
+    yield [row[:4] for row in later([("S3 learning", "C2", "other", 1, 9.0)], in_a_row, 6)]
+    yield floor.forced(network, images)
+    yield CHECKED, REPEATS, OURS_MORE, SEEDS, FIRST_PASSES
 
 
 @result("benchmark", "milliseconds an image of every stage, against SpykeTorch and Spyker where they can be imported",
-        needs=("core", "benchmark"), dataset="mnist", settings={"images": 100})
+        needs=("core", "benchmark"), dataset="mnist", settings={"images": 100, "passes": 10})
 def make(job: Job) -> None:
-    """Compare what is computed, measure, write, print. Setting: images that everyone sees."""
+    """Compare what is computed, measure, write, print. Settings: images that everyone sees; passes of S3 in a row over
+    all images, from each start."""
     torch.set_num_threads(1)
     network = load_pretrained("mnist")
     images, labels = job.data.train_images[:job.settings.images], job.data.train_labels[:job.settings.images]
@@ -288,9 +339,14 @@ def make(job: Job) -> None:
               for peer, maker in {(OURS, len(images)): Ours, **makers}.items() if maker}
     growth = scaling(job.data)
     measured = compare(network, images, labels, makers, "cuda" if torch.cuda.is_available() else "")
+    in_a_row = long_run(job.data, job.settings.passes)
+    measured += later(measured, in_a_row, len(job.data.train_images))
     found = table(measured, memory, f"{provenance.processor()}, {sys.platform}")
     job.write("agreement.csv", pd.DataFrame(agreed, columns=AGREEMENT))
     job.write("benchmark.csv", found)
+    job.write("passes.csv", in_a_row)
+    job.write("floor.csv", pd.DataFrame(floor.rows(network, images, found[found.peer == OURS]),
+                                        columns=floor.COLUMNS).astype({"additions": "Int64"}))
     job.write("scaling.csv", pd.DataFrame(growth, columns=["what", "value", "stage", "ours_ms"]))
     job.describe(images=len(images), repeats=REPEATS, bins=encoding.BINS,
                  missing=sorted({name for (name, _), maker in makers.items() if not maker}))
