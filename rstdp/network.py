@@ -61,7 +61,7 @@ class Network:
         config, channels = self.config, self.weights["s1"].shape[1]
         images = torch.as_tensor(images)
         if images.ndim != 4:
-            images = encoding.as_images(images, 28 if self.trained_on in ("digits", "mnist") else 0)
+            images = encoding.as_images(images, 28 if self.trained_on in ("digits", "mnist", "mnist-small") else 0)
             return (self.fast or encoding).encode(images, config.bins, config.dog_threshold, config.normalisation,
                                                   config.remainder, config.dog_scale)
         if images.shape[1] != channels or (len(images) and not 0 <= images.min() <= images.max() <= config.bins):

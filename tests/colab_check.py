@@ -20,6 +20,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+from first_cell import publish
+
 COLAB = sorted((ROOT / "tests").glob("colab-*.txt"))[-1]
 PYTHON = re.search(r"Python (\d+\.\d+)", COLAB.read_text())[1]
 
@@ -45,9 +48,10 @@ def run(chapter: Path, python: Path, folder: Path, source: str) -> float:
     copy = folder / chapter.stem / chapter.name
     shutil.rmtree(copy.parent, ignore_errors=True)
     copy.parent.mkdir()
-    copy.write_text(chapter.read_text())
+    text = chapter.read_text(encoding="utf-8")
+    copy.write_text(text if "RSTDP_SOURCE" in text else publish(text, source), encoding="utf-8")
     started = time.perf_counter()
-    student = "raise NotImplementedError" in copy.read_text()
+    student = "raise NotImplementedError" in text
     call(python.with_name("jupyter-execute"), "--inplace", "--timeout=600", "--startup_timeout=300",
          *(["--allow-errors"] if student else []), copy.name, cwd=copy.parent, RSTDP_SOURCE=source)
     cells = [cell for cell in json.loads(copy.read_text())["cells"] if cell["cell_type"] == "code"]

@@ -91,7 +91,7 @@ def test_first_page_says_what_every_chapter_is_good_for():
 
 def test_every_directive_of_our_own_is_registered():
     registered = []
-    SITE.setup(SimpleNamespace(connect=lambda *_: None, add_directive=lambda name, kind: registered.append(kind)))
+    SITE.setup(SimpleNamespace(connect=lambda *_, **__: None, add_directive=lambda name, kind: registered.append(kind)))
     assert set(registered) == set(SITE.Markdown.__subclasses__())
 
 
@@ -334,6 +334,15 @@ def test_buttons_that_need_a_repository_appear_only_with_one(monkeypatch, found)
     for button in ("use_edit_page_button", "use_issues_button", "use_repository_button"):
         assert options.get(button, False) == bool(found)
     assert ("colab_url" in options["launch_buttons"]) == bool(found)
+
+
+def test_buttons_to_colab_open_the_copies_of_the_chapters_and_no_other_page():
+    chapter = "book/01-from-pixels-to-spike-times"
+    for page, expected in ((chapter, "/blob/course/full/01.ipynb"), ("book/projects", None)):
+        url = "https://colab/github/me/it/blob/a/branch/book/01.ipynb"
+        buttons = [{"label": "launch-buttons", "buttons": [{"url": url}]}]
+        SITE.colab(SimpleNamespace(srcdir=ROOT), page, "", {"header_buttons": buttons}, None)
+        assert [group["buttons"][0]["url"].partition("/it")[2] for group in buttons] == ([expected] if expected else [])
 
 
 @pytest.mark.parametrize("path", sorted(path.relative_to(ROOT) for folder in (BOOK, ROOT / "report", ROOT / "rstdp")

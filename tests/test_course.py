@@ -96,6 +96,10 @@ def test_boxes_equations_and_roles_become_plain_markdown():
             ":class: dropdown\nLook.\n:::\n::::\n\n$$\na = b\n$$ (eq-a)\n\nSee {eq}`eq-a`, {origin}`biology`.")
     found = course.plain(text, "3", {}, course.references())
     assert "> **Exercise 3.1 (Silence)**" in found and "<details><summary>Hint</summary>" in found
+    text = "[Chapter 4](04-stdp-edges-without-labels.ipynb), {numref}`ex-own-rule`, {cite:t}`mozafari2019spyketorch`"
+    assert course.plain(text, "6", {}, course.references() | course.exercises()) == (
+        "Chapter 4, exercise 4.4, Mozafari et al. (2019b)")
+    assert not [each for each in course.references().values() if "\\" in each]
     assert "\\tag{3.1}" in found and "See (3.1), *biology*." in found and "(2024)" in found and "{" not in found[:20]
 
 
@@ -211,8 +215,8 @@ def test_docstrings_keep_their_stars_and_tables():
 
 
 def test_scoreboard_is_computed_from_result_files():
-    board = {what: value for what, value, _ in site.scores(ROOT)}
-    published = recorded.FOLDERS[0].parent / "reference" / "published.csv"
+    board = {what: value for what, value, _ in site.scores()}
+    published = recorded.path("reference/published.csv")
     assert len(board) == 7 and board["The paper {cite:p}`mozafari2019bio`"] == "97.2" and "97.2" not in str(COURSE)
     assert "0.972" in published.read_text(encoding="utf-8")
     table = recorded.recorded("mnist/accuracy.csv")
@@ -228,14 +232,16 @@ def test_the_shipped_network_is_the_one_whose_accuracy_is_recorded():
 def test_an_installation_has_every_package_and_the_results_that_chapters_show():
     setup = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     packages = {"rstdp", *(f"rstdp.{each.name}" for each in pkgutil.iter_modules(rstdp.__path__) if each.ispkg)}
-    assert set(setup["packages"]) == packages | {"rstdp.recorded"}
-    results = ROOT / setup["package-dir"]["rstdp.recorded"]
-    shipped = {path for pattern in setup["package-data"]["rstdp.recorded"] for path in results.glob(pattern)}
-    code = "\n".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS)
-    shown = re.findall(r"recorded(?:\.recorded|\.path)?\((?:f)?\\\"([\w-]+/[\w.-]+)\\\"", code)
-    assert len(shown) >= 5
+    recorded_too = {"rstdp.recorded", "rstdp.recorded.reference"}
+    assert set(setup["packages"]) == packages | recorded_too
+    shipped = {path for name in recorded_too for pattern in setup["package-data"][name]
+               for path in (ROOT / setup["package-dir"][name]).glob(pattern)}
+    code = "\n".join(path.read_text(encoding="utf-8") for path in [*NOTEBOOKS, Path(recorded.__file__)])
+    shown = re.findall(r"recorded(?:\.recorded|\.path)?\(f?\\?\"([\w-]+/[\w.-]+)\\?\"", code)
+    shown += [f"{name}/accuracy.csv" for name in re.findall(r"last\(\"(\w+)\"\)", code)]
+    assert len(shown) >= 10
     for name in shown:
-        assert results / name in shipped, f"{name} is not in [tool.setuptools.package-data]"
+        assert recorded.path(name) in shipped, f"{name} is not in [tool.setuptools.package-data]"
 
 
 def test_a_result_that_is_missing_is_named():
@@ -254,6 +260,13 @@ def test_folds_of_different_kinds_have_different_words(tags, source, kind):
     assert site.fold_name(tags, source)[0] == kind
 
 
+def test_the_single_page_shows_what_html_shows():
+    """Its node for a folded cell was unknown there, and no PDF could be made."""
+    handlers = {"html": {"Fold": 1, "Exercise": 2}, "singlehtml": {"Exercise": 3}}
+    site.on_one_page(SimpleNamespace(registry=SimpleNamespace(translation_handlers=handlers)))
+    assert handlers["singlehtml"] == {"Fold": 1, "Exercise": 3} and handlers["html"]["Exercise"] == 2
+
+
 def test_copies_are_linked_only_where_they_stand(monkeypatch):
     page = SimpleNamespace(env=SimpleNamespace(app=SimpleNamespace(srcdir=ROOT, builder=SimpleNamespace(name="html"))))
     monkeypatch.delenv("BOOK_SITE", raising=False)
@@ -264,3 +277,22 @@ def test_copies_are_linked_only_where_they_stand(monkeypatch):
     assert len(rows) == 2 + len(NOTEBOOKS)
     assert "https://colab.research.google.com/github/someone/book/blob/course/student/01-" in rows[2]
     assert json.dumps(rows).count("../course/") == 2 * len(NOTEBOOKS)
+
+
+# --- terms and plans ---
+
+
+@each_chapter
+def test_a_chapter_links_terms_of_the_glossary(path):
+    """That they exist is for test_book.py."""
+    found = re.findall(r"\{term\}`([^`<]+?)(?:\s*<([^>]+)>)?`", prose(path))
+    assert len({(term or shown).lower() for shown, term in found}) >= 5
+
+
+@each_chapter
+def test_a_plan_tells_a_lecturer_what_students_write_and_solve(path):
+    _, written, exercises = site.at_hand(path)
+    assert all(f"`{node.name}`" in written for cell in codes(path, "build") for node in ast.parse(cell.source).body
+               if isinstance(node, (ast.FunctionDef, ast.ClassDef)))
+    labels = re.findall(r"^:label: (ex-[\w-]+)$", prose(path), re.M)
+    assert re.findall(r"\{ref\}`([\w-]+)` \(\w+, \d+ min\)", exercises) == labels

@@ -12,10 +12,12 @@ import pytest
 import torch
 
 from report import ROOT
-from report.studies import live_page
-from rstdp import load_pretrained
+from report.studies import live_page, small_mnist
+from rstdp import load, load_pretrained
 from rstdp.encoding import dog_kernels
+from rstdp.files import read_npz
 from rstdp.images.picture import centred
+from rstdp.images.sources import SMALL
 from rstdp.learning import learn_rstdp
 from rstdp.network import Network
 from rstdp.show.reconstruction import reconstruct
@@ -70,6 +72,21 @@ def test_what_the_page_must_compute_is_what_the_package_computes(network, carrie
 def test_digits_of_the_page_are_mnists(mnist, carried):
     found = dict(carried, heldOut={name: value for name, value in carried["heldOut"].items() if name != "spiked"})
     assert found == live_page.digits(mnist)
+
+
+def test_small_mnist_is_a_part_of_mnist_and_says_whose_it_is(mnist):
+    stored = read_npz(SMALL)
+    assert stored.keys() == (wanted := small_mnist.arrays(mnist)).keys(), "run mnist-small again"
+    assert all(np.array_equal(stored[name], wanted[name]) for name in wanted)
+
+
+def test_small_mnist_loads_without_a_download(monkeypatch):
+    monkeypatch.setenv("RSTDP_DATA", "/nowhere")
+    data = load("mnist-small")
+    assert data.train_images.shape == (1600, 28, 28) and data.test_images.shape == (400, 28, 28)
+    assert torch.equal(data.test_labels.unique(), torch.arange(10)) and data.train_labels.dtype == torch.int64
+    assert "CC BY-SA 3.0" in str(read_npz(SMALL)["source"])
+    assert SMALL.name in (ROOT / "LICENSE-text").read_text(encoding="utf-8")
 
 
 def test_the_model_file_is_short_and_has_the_names_of_the_package():

@@ -245,7 +245,7 @@ def registries(monkeypatch):
 def test_a_name_tells_data_and_encoder(registries):
     assert data.DATASETS["nmnist"].encoder == "saccades"
     for name in ("nmnist/none", "digits/first", "nmnist/mine"):  # unknown, or of something else
-        with pytest.raises(ValueError, match=f"unknown data set '{name}'; known are digits, mnist, nmnist"):
+        with pytest.raises(ValueError, match=f"data set '{name}'; known are digits, mnist, mnist-small, nmnist"):
             load(name)
 
 

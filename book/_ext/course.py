@@ -3,7 +3,8 @@
 A cell tagged `build` defines what the reader should build. In `student/` its functions keep their first line and what
 they say about themselves, and raise NotImplementedError; the assertions that follow are the checks. What stands between
 `solution-start` and `solution-end` a student copy lacks; cells tagged `check` stay. `full/` has everything. Both are
-plain Markdown, as Jupyter and Colab show it. `--check` runs the student copies: each check must fail as handed out.
+plain Markdown, as Jupyter and Colab show it. `--check` runs the student copies: each check must fail as handed out, and
+pass with the solutions put in; an environment like Colab's runs it with its own Python.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+from first_cell import published
 
 BOOK = Path(__file__).resolve().parent.parent
 START, END = re.compile(r"^:::\{solution-start\} (\S+)$", re.M), re.compile(r"^:::\{solution-end\}$", re.M)
@@ -91,8 +93,8 @@ def solved(student, full) -> list[str]:
 
 
 def references() -> dict[str, str]:
-    """For each key of references.bib what a text says: Mozafari et al. (2019)."""
-    found = {}
+    """For each key of references.bib what a text says: Mozafari et al. (2019a), where there are several."""
+    found: dict[str, str] = {}
     text = (BOOK.parent / "references.bib").read_text(encoding="utf-8")
     for key, body in re.findall(r"^@\w+\{([^,]+),\n(.*?)^\}", text, re.M | re.S):
         people = re.search(r"author\s*=\s*\{(.+?)\},?\n", body)[1].split(" and ")
@@ -100,11 +102,27 @@ def references() -> dict[str, str]:
         year = re.search(r"year\s*=\s*\{?(\d+)", body)[1]
         found[key] = (names[0] + (" et al." if len(names) > 2 else f" and {names[1]}" if len(names) == 2 else "")
                       + f" ({year})")
+    for text in {each for each in found.values() if [*found.values()].count(each) > 1}:
+        alike = [key for key, each in found.items() if each == text]
+        found |= {key: f"{text[:-1]}{letter})" for key, letter in zip(alike, "abcdefgh")}
+    return found
+
+
+def exercises() -> dict[str, str]:
+    """For each exercise's label what a text says: exercise 4.4."""
+    found = {}
+    for path in sorted(BOOK.glob("[0-9]*.ipynb")):
+        text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+        for place, label in enumerate(re.findall(r"^:label: (ex-[\w-]+)$", text, re.M), start=1):
+            found[label] = f"exercise {int(path.name[:2])}.{place}"
     return found
 
 
 def plain(text: str, number: str, counters: dict[str, int], cited: dict[str, str]) -> str:
-    """MyST Markdown as Jupyter and Colab show it: boxes become quotations, roles become words."""
+    """MyST Markdown as Jupyter and Colab show it: boxes become quotations, roles become words.
+
+    cited: what the text says for a key of references.bib or the label of an exercise.
+    """
     def box(match) -> str:
         kind, title, options = match["kind"], match["title"].strip(), match["options"] or ""
         body = match["body"].strip()
@@ -132,10 +150,11 @@ def plain(text: str, number: str, counters: dict[str, int], cited: dict[str, str
     text = re.sub(r"\{cite(?::(\w))?\}`([^`]+)`", lambda match: (
         "{}" if match[1] == "t" else "[{}]").format("; ".join(cited[key.strip()] for key in match[2].split(","))), text)
     text = re.sub(r"\{origin\}`([^`]+)`", r"*\1*", text)
-    text = re.sub(r"\{(?:prf:)?(?:ref|numref|term|doc)\}`([^`<]*?)(?:\s*<[^>]*>)?`", lambda match: {
-        "fig": "the figure", "exe": "the exercise"}.get(match[1][:3] if "-" in match[1] else "", match[1]), text)
-    return re.sub(r"\]\(([\w-]+)\.(?:ipynb|md)(#[\w-]+)?\)", "]", re.sub(r"\[\]\([^)]*\)", "the book", text)) \
-        .replace("{py:func}", "").replace("\n\n\n", "\n\n")
+    text = re.sub(r"\{(?:prf:)?(?:ref|numref|term|doc)\}`([^`<]*?)(?:\s*<[^>]*>)?`", lambda match: cited.get(
+        match[1], "the figure" if match[1].startswith("fig-") else match[1]), text)
+    text = re.sub(r"\[\]\([^)]*\)", "the book", text)
+    text = re.sub(r"\[([^\]]+)\]\([\w-]+\.(?:ipynb|md)(?:#[\w-]+)?\)", r"\1", text)
+    return text.replace("{py:func}", "").replace("\n\n\n", "\n\n")
 
 
 def copies(path: Path, source: str = ""):
@@ -143,14 +162,14 @@ def copies(path: Path, source: str = ""):
     full = nbformat.read(path, as_version=4)
     student = copy.deepcopy(full)
     student.cells = without_solutions(full)
-    number, cited = str(int(path.name[:2])), references()
+    number, cited = str(int(path.name[:2])), references() | exercises()
     for notebook in (student, full):
         counters: dict[str, int] = {}
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = plain(cell.source, number, counters, cited)
             elif "install" in tags(cell):
-                cell.source = cell.source.replace('SOURCE = ""', f'SOURCE = "{source}"', 1)
+                cell.source = published(cell.source, source)
         notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
     return student, full
 
@@ -182,22 +201,25 @@ def failures(student, folder: Path) -> dict[str, str]:
     from nbclient import NotebookClient
 
     NotebookClient(student, timeout=600, kernel_name="python3", allow_errors=True,
-                   resources={"metadata": {"path": str(folder)}}).execute()
+                   resources={"metadata": {"path": str(folder)}}).execute(
+                       env=os.environ | {"PYTHONPATH": str(BOOK.parent)})  # rstdp as it stands in this repository
     return {cell.id: output.ename for cell in student.cells if cell.cell_type == "code" for output in cell.outputs
             if output.output_type == "error"}
 
 
 def main() -> int:
-    """Write the copies; with --check also run the student's. 1 where a check passes that should not."""
+    """Write the copies; with --check also run the student's. 1 where a check passes that should fail, or fails that
+    should pass."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", default=BOOK.parent / "_build" / "course")
-    parser.add_argument("--check", action="store_true", help="run the student copies: every check must fail")
+    parser.add_argument("--check", action="store_true", help="run the student copies: every check must fail, and pass "
+                        "with the solutions put in")
     parser.add_argument("--only", default="", help="chapters whose names contain this")
     options = parser.parse_args()
     sys.path.insert(0, str(Path(__file__).parent))
-    from rstdp_notebooks import source as published
+    from rstdp_notebooks import source
 
-    address, passed = published(os.environ, BOOK.parent), 0
+    address, passed = source(os.environ, BOOK.parent), 0
     for path in sorted(BOOK.glob("[0-9]*.ipynb")):
         if options.only not in path.name:
             continue
@@ -212,6 +234,10 @@ def main() -> int:
             wrong = [f"{what} ({cell})" for cell, what in expected if cell not in found]
             passed += len(wrong) + (not expected)
             line += ", all fail as handed out" if not wrong else f"; these pass as handed out: {', '.join(wrong)}"
+            programs = [nbformat.v4.new_code_cell(program) for program in solved(student, full)]
+            broken = failures(nbformat.v4.new_notebook(cells=programs), BOOK)
+            passed += len(broken)
+            line += f"; {len(broken)} cells fail with solutions" if broken else ", and pass with the solutions in"
         print(line, flush=True)
     print(f"open {options.folder}")
     return 1 if passed else 0

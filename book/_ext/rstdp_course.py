@@ -10,18 +10,16 @@ from __future__ import annotations
 import json
 import os
 import re
-import statistics
 from functools import cache
 from pathlib import Path
 
-import pandas as pd
 import yaml
 from docutils import nodes
 from docutils.parsers.rst import roles
 from rstdp_site import Markdown, chapters, repository
 from sphinx import addnodes
 
-from rstdp.show.recorded import recorded
+from rstdp.show.recorded import scoreboard
 
 #: the chapter of a module whose functions no chapter writes out, as rstdp/__init__.py has it
 CHAPTERS = {"encoding": 1, "neuron": 2, "layers": 3, "competition": 3, "plasticity": 4, "learning": 4, "network": 5,
@@ -68,19 +66,34 @@ class Quiz(Markdown):
         return quiz(course(Path(self.env.app.srcdir))[number], number)
 
 
+def at_hand(path: Path) -> list[str]:
+    """What a lecturer needs before the class: how many predictions, which functions students write, which exercises."""
+    cells = notebook(path)
+    predictions = sum(":class: predict\n" in cell["source"] for cell in cells)
+    functions = [name for cell in cells if "build" in cell["metadata"].get("tags", [])
+                 for name in re.findall(r"^(?:def|class) (\w+)", cell["source"], re.M)]
+    asked = [f"{{ref}}`{label}` ({level.lower()}, {minutes} min)" for cell in cells for label, level, minutes in
+             re.findall(r":label: (ex-[\w-]+)\n\n\*\*(\w+) · (\d+) minutes", cell["source"])]
+    written = ", ".join(f"`{name}`" for name in functions)
+    return [f"**Before the class.** Run the chapter once, and vote for yourself; predictions: {predictions}.",
+            f"**Students write** {written}.", f"**Exercises:** {', '.join(asked)}."]
+
+
 class Plan(Markdown):
-    """Two hours with a chapter, and its pitfalls."""
+    """Two hours with a chapter, what to have at hand, and its pitfalls."""
 
     required_arguments = 1
 
     def lines(self) -> list[str]:
-        entry = course(Path(self.env.app.srcdir))[int(self.arguments[0])]
+        folder, number = Path(self.env.app.srcdir), int(self.arguments[0])
+        entry = course(folder)[number]
         clock, rows = 0, []
         for step, (minutes, what) in entry["plan"].items():
             rows.append(f"| {clock // 60}:{clock % 60:02d} | {step} | {what} |")
             clock += minutes
         pitfalls = [f"- {pitfall}" for pitfall in entry["pitfalls"]]
-        return ["| From | Step | What |", "|---|---|---|", *rows, "", "**Pitfalls.**", "", *pitfalls]
+        before = [line for each in at_hand(chapters(folder)[number - 1]) for line in (each, "")]
+        return [*before, "| From | Step | What |", "|---|---|---|", *rows, "", "**Pitfalls.**", "", *pitfalls]
 
 
 class Goals(Markdown):
@@ -121,46 +134,23 @@ class Equations(Markdown):
         return lines
 
 
-def percent(values: list[float]) -> str:
-    """Mean and, of several, lowest and highest, in percent."""
-    text = f"{100 * statistics.fmean(values):.1f}"
-    return text + (f" ({100 * min(values):.1f} to {100 * max(values):.1f}, n = {len(values)})" if values[1:] else "")
-
-
-def last(name: str, variant: str) -> list[float]:
-    """The test accuracy after the last pass, of each seed."""
-    rows = recorded(name)
-    return rows[rows.variant == variant].sort_values("epoch").groupby("seed").test_accuracy.last().tolist()
-
-
-def scores(folder: Path) -> list[tuple[str, str, str]]:
-    """The scoreboard on MNIST's test images: (what, test accuracy in percent, where the number comes from)."""
-    readout = recorded("readout/readout.csv")
-
-    def linear(features: str, classifier: str) -> str:
-        chosen = (readout.features == features) & (readout.classifier == classifier)
-        return percent(readout[chosen].test_accuracy.tolist())
-
-    shipped = recorded("shipped/accuracy.csv").iloc[0]
-    published = pd.read_csv(folder / "report" / "reference" / "published.csv")
-    paper = published[published.source.str.startswith("Mozafari") & (published.what == "accuracy")].value.iloc[0]
-    return [("Chance, ten digits", f"{100 / 10:.1f}", "one in ten"),
-            ("Linear classifier on pixels (SVM)", linear("pixels", "linear SVM"), "`report/results/readout`"),
-            ("Linear classifier on C2, fired or not (SVM)", linear("C2: spikes or not", "linear SVM"),
-             "`report/results/readout`"),
-            (f"The network that comes with `rstdp`, {shipped.passes:.0f} passes",
-             percent([shipped.test_accuracy]), "`report/results/shipped`"),
-            ("21 passes", percent(last("mnist/accuracy.csv", "spyketorch")), "`report/results/mnist`"),
-            ("680 passes", percent(last("paper/accuracy.csv", "spyketorch") + last("best/accuracy.csv", "spyketorch")),
-             "`report/results/paper`, `report/results/best`"),
-            ("The paper {cite:p}`mozafari2019bio`", percent([paper]), "one number, no seeds")]
+def scores() -> list[tuple[str, str, str]]:
+    """The scoreboard on MNIST's test images: (who, test accuracy in percent, where the number comes from)."""
+    found = []
+    for row in scoreboard().itertuples():
+        spread = f" ({row.lowest:.1f} to {row.highest:.1f}, n = {row.n})" if row.n > 1 else ""
+        files = ", ".join(f"`report/results/{name}`" for name in row.source.split(", "))
+        cited = " {cite:p}`mozafari2019bio`" if row.who == "the paper" else ""
+        found.append((row.who[0].upper() + row.who[1:] + cited, f"{row.mean:.1f}{spread}",
+                      row.source if row.source.startswith("one") else files))
+    return found
 
 
 class Scoreboard(Markdown):
     """One table of accuracies on MNIST, computed from result files."""
 
     def lines(self) -> list[str]:
-        rows = [f"| {what} | {value} | {source} |" for what, value, source in scores(Path(self.env.app.srcdir))]
+        rows = [f"| {what} | {value} | {source} |" for what, value, source in scores()]
         return ["| Who decides | Test accuracy (%) | Where the number comes from |", "|---|---|---|", *rows]
 
 
@@ -282,10 +272,18 @@ def twins(app, doctree) -> None:
         around.parent.insert(around.parent.index(around) + 1, line)
 
 
+def on_one_page(app) -> None:
+    """sphinx-exercise says how its nodes look on the single page, after which Sphinx forgets how all other extensions'
+    look in HTML, and stops at the first folded cell: remind it."""
+    handlers = app.registry.translation_handlers
+    handlers["singlehtml"] = handlers.get("html", {}) | handlers.get("singlehtml", {})
+
+
 def setup(app) -> dict:
     """Sphinx calls this. The role `origin` labels what is biology, engineering or an accident of the code."""
     roles.register_local_role("origin", lambda name, raw, text, *_, **__: (
         [nodes.inline(raw, text, classes=["origin"])], []))
+    app.connect("builder-inited", on_one_page)
     app.connect("doctree-read", folds)
     app.connect("doctree-read", twins)
     app.connect("doctree-read", boxes, priority=100)  # before sphinx-codeautolink looks for titles

@@ -1,7 +1,7 @@
 """A Sphinx extension: a notebook that a reader downloads knows where it was published from.
 
-The first cell of a chapter installs rstdp from SOURCE where it is missing. The build writes that address into the
-copies that the site offers; the notebooks in the repository name no owner, so that a fork's copies lead to the fork.
+The copies that the site offers begin with a cell that installs rstdp where it is missing (first_cell.py), from the git
+address that this build comes from; the notebooks in the repository name no owner, so a fork's copies lead to the fork.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from first_cell import publish
 from rstdp_site import repository
-
-EMPTY = r'SOURCE = \"\"'  # as it stands in a notebook's JSON
 
 
 def source(environment: Mapping[str, str], folder: Path) -> str:
@@ -28,12 +27,11 @@ def source(environment: Mapping[str, str], folder: Path) -> str:
 
 
 def fill(app, exception) -> None:
-    """Write the address into the notebooks beside the built pages."""
-    address = source(os.environ, Path(app.srcdir))
-    if exception is None and address:
+    """Let the notebooks beside the built pages install rstdp from there."""
+    if exception is None:
         for path in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
             text = path.read_text(encoding="utf-8")
-            path.write_text(text.replace(EMPTY, rf'SOURCE = \"{address}\"', 1), encoding="utf-8")
+            path.write_text(publish(text, source(os.environ, Path(app.srcdir))), encoding="utf-8")
 
 
 def setup(app) -> dict:

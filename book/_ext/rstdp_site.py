@@ -85,6 +85,19 @@ def without_thebe(app, config) -> None:
     app.registry.css_files[:] = [sheet for sheet in app.registry.css_files if sheet[0] != "sphinx-thebe.css"]
 
 
+def colab(app, pagename, templatename, context, doctree) -> None:
+    """A chapter's button to Colab opens the copy on the branch `course`, which installs rstdp and is plain Markdown.
+
+    Other pages get none, because Colab does not open them.
+    """
+    groups = context.get("header_buttons", [])
+    for group in [group for group in groups if group.get("label") == "launch-buttons"]:
+        for button in group["buttons"]:
+            button["url"] = re.sub(r"/blob/.*/", "/blob/course/full/", button.get("url", ""))
+        if not (Path(app.srcdir) / f"{pagename}.ipynb").exists():
+            groups.remove(group)
+
+
 def readable_times(app, doctree, docname) -> None:
     """Titles in place of file names, and words in place of pictures, in the table of run times."""
     words = {name: title.astext() for name, title in app.env.titles.items()} | {"✅": "ran", "❌": "failed"}
@@ -238,6 +251,7 @@ def setup(app) -> dict:
     app.connect("config-inited", without_thebe)
     app.connect("doctree-resolved", readable_times)
     app.connect("html-page-context", accessible)
+    app.connect("html-page-context", colab, priority=900)  # when the theme has made its buttons
     app.add_directive("chapters", Chapters)
     app.add_directive("citation", Citation)
     app.add_directive("versions", Versions)
