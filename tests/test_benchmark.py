@@ -148,8 +148,9 @@ def test_passes_in_a_row_are_those_of_a_training_run(network, images):
     assert rows["pass"].tolist() == [*range(1, 9)] and rows.right.iloc[-1] == right
     measured = benchmark.later([(*C2, OURS, 5, 1.0), (*C2, "other", 1, 9.0), (*NOTHING, "other", 1, 7.0),
                                 (*C2, GPU, 10, None)], rows, 5)
-    assert [row[:4] for row in measured] == [
-        *[(*LATER["S3 learning"], OURS, 5)] * 2, *[(*LATER["S3 test"], OURS, 5)] * 2, (*LATER["S3 learning"], "other", 1)]
+    learned, tested = LATER["S3 learning"], LATER["S3 test"]
+    assert [row[:4] for row in measured] == [*[(*learned, OURS, 5)] * 2, *[(*tested, OURS, 5)] * 2,
+                                             (*learned, "other", 1)]
     assert measured[-1][-1] == 9.0
 
 

@@ -57,10 +57,10 @@ def stages(page: Page) -> None:
              "an input that stays 1 from its time on. A batch of Spyker finds its winners with the weights from before "
              "it, so in batches of 64 it learns from stale weights; its encoder has one small window for all filters "
              "and no local normalisation. *Pass after pass* is the median of whole passes over all images, from the "
-             f"{FIRST_PASSES + 1}th on, by which time S3 knows what it need not look at; a peer looks at every map each "
-             "time, so its time is that of a pass. A whole training run is one pass over each layer from first weights. "
-             f"Peak memory of one, in a process of its own, in MB: {memory or 'not measured'}. S3 of {on_gpu.batch} "
-             "seeds in one batch on a GPU: "
+             f"{FIRST_PASSES + 1}th on, by which time S3 knows what it need not look at; a peer looks at every map "
+             "each time, so its time is that of a pass. A whole training run is one pass over each layer from first "
+             f"weights. Peak memory of one, in a process of its own, in MB: {memory or 'not measured'}. S3 of "
+             f"{on_gpu.batch} seeds in one batch on a GPU: "
              + ("not measured, none was at hand." if pd.isna(on_gpu.ms) else f"{on_gpu.ms:.3f} ms an image."))
 
 
