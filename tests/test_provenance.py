@@ -10,7 +10,7 @@ import torch
 import rstdp
 from report import RESULTS, ROOT
 from report.lab import experiments, provenance, registry
-from report.studies import benchmark, readout
+from report.studies import benchmark, readout, second_try
 from report.studies.handmade import runs as handmade
 from report.studies.nmnist import decisions, real, validation
 from report.studies.reward import rules as reward
@@ -68,6 +68,7 @@ CHANGES = {
     "first-spike": (reward, "first_spike_learner", lambda network, learns=True: reward.learning.rstdp_learner(network),
                     lambda: runs("first-spike")),
     "s3-stdp": (reward, "label_maps", lambda network, winners, labels: None, lambda: {"s3-rule/stdp"}),
+    "second-try": (second_try, "learner", silent_learner, lambda: runs("second-try")),
     "events": (simulator, "TREMOR", (25, 60), lambda: runs(*EVENTS) | {
         "nmnist-simulator", "nmnist-decisions", "nmnist-real"}),
     "nmnist-simulator": (validation, "MOST", 11, lambda: {"nmnist-simulator"}),
