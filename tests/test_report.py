@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from report import REPORT, ROOT, build
+from report import REPORT, ROOT, build, claims
 from report.__main__ import main
 from report.lab import chapters, experiments
 from report.lab.registry import Result
@@ -124,7 +124,7 @@ def test_the_protocol_names_every_claim_and_keeps_its_first_section():
     text = (REPORT / "PROTOCOL.md").read_text(encoding="utf-8")
     table = text.partition("| Claim |")[2].partition("\n\n")[0]
     named = {name for row in table.splitlines()[2:] for name in re.findall(r"\d[a-z]?", row.split("|")[1])}
-    assert {claim.number for claim in build.claims.every()} == named
+    assert {claim.number for claim in claims.every()} == named
     dates = re.findall(r"^## (\d{4}-\d\d-\d\d):", text, re.M)
     assert dates == sorted(dates) and dates[0] == "2026-11-25"
 
