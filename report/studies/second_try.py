@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
