@@ -656,6 +656,10 @@ def main() -> int:
         ("every control by keyboard", served, by_keys, wide),
         ("zoomed to 200 %", file, lambda check: fits(check, options.pictures), {**narrow, "zoom": 2}),
         ("exactness from the file system", file, lambda check: exact(check, few, 20), wide)]
+    parts = {"chromium": in_chromium, "firefox": in_firefox}
+    if not any(options.only in name for browser in options.browser for name, *_ in parts[browser]):
+        names = ", ".join(name for name, *_ in in_chromium)
+        parser.error(f"no part's name contains {options.only!r}; parts are {names}")
     found: list[str] = []
 
     def look(name: str, page: Page | firefox.Firefox, address: str, steps: Callable[[Check], None]) -> None:
