@@ -58,7 +58,9 @@ def stages(page: Page) -> None:
              "it, so in batches of 64 it learns from stale weights; its encoder has one small window for all filters "
              "and no local normalisation. *Pass after pass* is the median of whole passes over all images, from the "
              f"{FIRST_PASSES + 1}th on, by which time S3 knows what it need not look at; a peer looks at every map "
-             "each time, so its time is that of a pass. A whole training run is one pass over each layer from first "
+             "each time, so its time is that of a pass. Ratios differ between machines and between days: programs that "
+             "allocate much, as the peers do, lose most where memory is slow to come; compare this file with its earlier "
+             "records in the repository's history. A whole training run is one pass over each layer from first "
              f"weights. Peak memory of one, in a process of its own, in MB: {memory or 'not measured'}. S3 of "
              f"{on_gpu.batch} seeds in one batch on a GPU: "
              + ("not measured, none was at hand." if pd.isna(on_gpu.ms) else f"{on_gpu.ms:.3f} ms an image."))
