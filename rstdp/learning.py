@@ -7,7 +7,7 @@ compiled twins of these functions where it can (`fast`); with a rule of one's ow
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -45,13 +45,13 @@ def learn_stdp(network: Network, name: str, times: Tensor, rate: plasticity.Doub
     return record
 
 
-def rstdp_learner(network: Network, classes: Tensor | None = None) -> Learner:
-    """What shows images to S3, batch after batch, while nobody else changes its weights. classes: (maps, positions),
-    what each neuron stands for; by default what its map stands for."""
+def rstdp_learner(network: Network, classes: Tensor | None = None, readout: Any = None) -> Learner:
+    """What shows images to S3, batch after batch. classes: (maps, positions), what each neuron stands for; by default
+    what its map stands for. readout: of this network; who else changes S3's weights tells it (`learned`)."""
     if network.compiled("s3"):
-        return network.fast.rstdp_learner(network, classes)
+        return network.fast.rstdp_learner(network, classes, readout)
     layer, weight, rule, bins = network.config.s3, network.weights["s3"], network.rule("s3"), network.config.bins
-    readout = network.readout()
+    readout = readout or network.readout()
 
     def learn(c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
         winners, width = [], c2.shape[3] + 2 * layer.padding - layer.window + 1

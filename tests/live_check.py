@@ -42,6 +42,8 @@ from rstdp.learning import learn_rstdp
 
 PAGE = "book/be-the-dopamine.html"
 SAMPLE = "#live-samples button:nth-child({})"
+STAGES = {"input": "Input", "s1": "S1", "c1": "C1", "s2": "S2", "c2": "C2", "s3": "S3"}  #: and their titles
+CARDS = ("contrast", "scramble", "shift", "blank", "s1", "s2", "insist", "inhibition")
 
 
 def arc(x: float, y: float, width: float, height: float, start: float, end: float) -> list[tuple[float, float]]:
@@ -253,12 +255,11 @@ def pointers(check: Check, touch: bool) -> None:
     on("as-table")
     check.expect(page.locator("#live-table td").count() == 15 * 5 + 15 * 10, "the tables lack cells")
     on("as-table")
-    for i, name in enumerate(("input", "s1", "c1", "s2", "c2", "s3")):
+    for i, name in enumerate(STAGES):
         if touch:
             tap(page.locator("#live-tabs button").nth(i))
         tap(page.locator(f"#live-stage-{name} button"))
-        title = name.title() if name == "input" else name.upper()
-        says("neuron-name", f"A neuron of {title}", f"neuron of {name}")
+        says("neuron-name", f"A neuron of {STAGES[name]}", f"neuron of {name}")
         tap(page.locator(f"#live-stage-{name} canvas"))
     says("neuron-name", "A neuron of S3", "a canvas")
     page.locator("#live-neuron-map").fill("3")
@@ -270,7 +271,7 @@ def pointers(check: Check, touch: bool) -> None:
     on("neuron-close")
     check.expect(page.locator("#live-neuron").is_hidden(), "the neuron does not close")
     slide(page, "step", 14)
-    for name in ("contrast", "scramble", "shift", "blank", "s1", "s2", "insist", "inhibition"):
+    for name in CARDS:
         answer(page, name, tap)
         check.expect(page.locator(f"#live-card-{name} .live-unlocked").is_visible(), f"{name} stays locked")
     for name, value in (("contrast", 5), ("s1", 40), ("s2", 4), ("shift-right", 5), ("shift-down", 2)):
@@ -426,9 +427,9 @@ def by_keys(check: Check) -> None:
     press("#live-as-table", " ")
     page.wait_for_function("() => document.querySelectorAll('#live-table td').length === 225")
     page.keyboard.press(" ")
-    for name in ("input", "s1", "c1", "s2", "c2", "s3"):
+    for name in STAGES:
         press(f"#live-stage-{name} button", "Enter")
-        check.says("neuron-name", f"A neuron of {name.title() if name == 'input' else name.upper()}", name)
+        check.says("neuron-name", f"A neuron of {STAGES[name]}", name)
     press("#live-neuron-layer", "ArrowUp")
     check.says("neuron-name", "A neuron of C2", "choice of a layer")
     press("#live-neuron-map", "ArrowUp", "Tab")
@@ -488,7 +489,7 @@ def by_keys(check: Check) -> None:
 def fits(check: Check, pictures: Path | None) -> None:
     """A narrow window zoomed to 200 %: nothing is wider than it, each stage is shown by its tab, a digit is read."""
     page = check.page
-    for i, name in enumerate(("input", "s1", "c1", "s2", "c2", "s3")):
+    for i, name in enumerate(STAGES):
         page.click(f"#live-tabs button:nth-child({i + 1})")
         page.click(f"#live-stage-{name} button")
         check.says("neuron-name", "A neuron of", name)
@@ -505,7 +506,7 @@ def fits(check: Check, pictures: Path | None) -> None:
 
 def open_all(check: Check) -> None:
     page = check.page
-    for name in ("contrast", "scramble", "shift", "blank", "s1", "s2", "insist", "inhibition"):
+    for name in CARDS:
         answer(page, name, lambda where: where.click())
     page.click("#live-stage-input button")
     check.lesson(1)
@@ -573,7 +574,7 @@ def motion(check: Check) -> None:
         check.until("verdict", "It says: 3", 120_000)
 
     def looks() -> None:
-        for name in ("input", "s1", "c1", "s2", "c2", "s3"):
+        for name in STAGES:
             page.click(f"#live-stage-{name} button")
         page.click("#live-neuron-close")
         page.set_checked("#live-as-table", True)

@@ -80,3 +80,15 @@ def test_without_tries_a_pass_is_plain(network, c2):
     assert second_try.SecondTryPasses().rstdp(mine, c2, labels, (1.0, 1.0), learning.ignore) == learning.rstdp_epoch(
         plain, c2, labels, (1.0, 1.0))
     assert torch.equal(mine.weights["s3"], plain.weights["s3"])
+
+
+def test_a_later_batch_meets_what_second_tries_have_learned(network, c2):
+    """One learner for all batches gives what a learner made anew for each would."""
+    kept, anew, labels = copy.deepcopy(network), copy.deepcopy(network), torch.arange(12) % 10
+    for each in (kept, anew):
+        each.config = each.config.replace({"second_tries": 9, "reward_plus": 0.3, "reward_minus": -0.3})
+    show = second_try.learner(kept)
+    for _ in range(3):
+        for part, truth in zip(c2.split(4), labels.split(4)):
+            assert torch.equal(show(part, truth, (0.5, 0.5)), second_try.learner(anew)(part, truth, (0.5, 0.5)))
+    assert torch.equal(kept.weights["s3"], anew.weights["s3"])

@@ -216,7 +216,6 @@ def main() -> int:
                         "with the solutions put in")
     parser.add_argument("--only", default="", help="chapters whose names contain this")
     options = parser.parse_args()
-    sys.path.insert(0, str(Path(__file__).parent))
     from rstdp_notebooks import source
 
     address, passed = source(os.environ, BOOK.parent), 0

@@ -29,9 +29,9 @@ def source(environment: Mapping[str, str], folder: Path) -> str:
 def fill(app, exception) -> None:
     """Let the notebooks beside the built pages install rstdp from there."""
     if exception is None:
+        address = source(os.environ, Path(app.srcdir))
         for path in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
-            text = path.read_text(encoding="utf-8")
-            path.write_text(publish(text, source(os.environ, Path(app.srcdir))), encoding="utf-8")
+            path.write_text(publish(path.read_text(encoding="utf-8"), address), encoding="utf-8")
 
 
 def setup(app) -> dict:

@@ -71,7 +71,7 @@ def measured(ms: float, ratio: float) -> str:
 
 
 def in_a_row(page: Page) -> None:
-    """Whole passes of S3, early and late in training, and what a whole run needed."""
+    """Whole passes of S3, early and late in training."""
     rows, _ = read_table("benchmark/passes.csv", page.recorded)
     numbers = sorted(rows["pass"].unique())
     page.say("Passes of S3 in a row, C2 cached, milliseconds an image while learning (and while being tested), after "

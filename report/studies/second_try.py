@@ -36,10 +36,11 @@ def learner(network: Network) -> Learner:
     A right second decision earns the reward that is scaled by phi_p, the share of hits: it counts as much as the
     punishment of the first one did. All second tries of a batch meet the weights at its end.
     """
-    layer, config, stands_for = network.config.s3, network.config, network.decision_map
+    layer, config, stands_for, readout = network.config.s3, network.config, network.decision_map, network.readout()
+    show = learning.rstdp_learner(network, readout=readout)
 
     def learn(c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
-        winners = learning.rstdp_learner(network)(c2, labels, phi)
+        winners, rewarded = show(c2, labels, phi), set()
         decided = network.class_of(winners)
         wrong = ((decided != labels) & (decided != SILENT)).nonzero().flatten()
         reward = plasticity.reward_rates(config, phi[1], phi[0])[0]
@@ -54,8 +55,11 @@ def learner(network: Network) -> Learner:
                                                      config.bins)
                     plasticity.learn(network.rule("s3"), network.weights["s3"][feature], pre, config.bins - 1, reward,
                                      network.bounds("s3"))
+                    rewarded.add(feature)
                     break
                 named |= stands_for == stands_for[feature]
+        for feature in rewarded:
+            readout.learned(feature)
         return winners
 
     return learn

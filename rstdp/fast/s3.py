@@ -152,17 +152,17 @@ class Readout:
         self.weights = self.weights._replace(rows=NONE)  # made anew when they are asked for
 
 
-def rstdp_learner(network: Network, classes: Tensor | None = None) -> Learner:
+def rstdp_learner(network: Network, classes: Tensor | None = None, readout: Readout | None = None) -> Learner:
     """As `learning.rstdp_learner`, for the built-in rules."""
     layer, rule = network.config.s3, RULES[network.rule("s3")]
-    readout = cast(Readout, network.readout())
+    shown_by = readout or cast(Readout, network.readout())
 
     def learn(c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
         stands_for = classes
         if stands_for is None:
             positions = int(np.prod([size + 2 * layer.padding - layer.window + 1 for size in c2.shape[2:]]))
             stands_for = network.decision_map[:, None].expand(-1, positions)
-        return readout.show(c2, labels.numpy(), stands_for.contiguous().numpy(), reward_rates(network.config, *phi),
+        return shown_by.show(c2, labels.numpy(), stands_for.contiguous().numpy(), reward_rates(network.config, *phi),
                             rule)
 
     return learn

@@ -57,6 +57,7 @@ GPU, SEEDS = "rstdp on a GPU", 10  #: S3 of so many seeds learns there in one ba
 CHECKED = 960  #: images on which a peer must agree with us
 REPEATS = 5  #: rounds of the alternating measurement; the median counts
 OURS_MORE = 5  #: our stages are so short that a round shows them the images so many times
+SHIPPED = "20 passes"  #: what the weights that come with rstdp have behind them
 FIRST_PASSES = 6  #: of those shown in a row: S3 waits four, and makes its bounds in the next
 
 
@@ -229,20 +230,20 @@ def passes(start: str, network: Network, c2: tuple[Tensor, Tensor], labels: tupl
 
 def long_run(data: Dataset, count: int) -> pd.DataFrame:
     """PASSES from first weights, from the shipped network and from the recorded one that saw 680 passes."""
-    found, networks = [], {"20 passes": load_pretrained("mnist"),
-                           "680 passes": Network.load(RESULTS / "paper" / "spyketorch-0.npz")}
-    fresh = networks["first weights"] = load_pretrained("mnist")
+    shipped, long = load_pretrained("mnist"), Network.load(RESULTS / "paper" / "spyketorch-0.npz")
+    fresh, found, labels = copy.deepcopy(shipped), [], (data.train_labels, data.test_labels)
     fresh.weights["s3"] = Network(fresh.config, fresh.seed).weights["s3"]
-    for start, network in tqdm(networks.items(), desc="passes"):
-        c2 = network.features(data.train_images), network.features(data.test_images)
-        found += passes(start, network, c2, (data.train_labels, data.test_labels), count)
+    for below, starts in ((shipped, {SHIPPED: shipped, "first weights": fresh}), (long, {"680 passes": long})):
+        c2 = below.features(data.train_images), below.features(data.test_images)
+        for start, network in starts.items():
+            found += tqdm(passes(start, network, c2, labels, count), desc=f"passes, {start}", total=count)
     return pd.DataFrame(found, columns=PASSES)
 
 
 def later(measured: list[tuple], found: pd.DataFrame, images: int) -> list[tuple]:
     """Rows as `compare` gives them of the shipped network's passes but the first ones. A peer looks at every map in
     every pass, so what it takes is what it took for the images of the other stages."""
-    mine = found[(found.start == "20 passes") & (found["pass"] > FIRST_PASSES)]
+    mine = found[(found.start == SHIPPED) & (found["pass"] > FIRST_PASSES)]
     rows = [(*LATER[stage], OURS, images, ms) for stage, column in (("S3 learning", "learn_ms"), ("S3 test", "test_ms"))
             for ms in mine[column]]
     return rows + [(*LATER[stage], *rest) for stage, cached, *rest in measured
@@ -317,7 +318,7 @@ def probe() -> Iterator:
                for peer, batch, ms in ((OURS, 6, 1.0), (OURS, 6, 3.0), (OURS, 6, 1.5), ("other", 1, 9.0))]
     yield table(made_up, {("other", 1): 7}, "").to_csv(index=False)
     c2, labels = network.features(images), torch.arange(6)
-    in_a_row = pd.DataFrame(passes("20 passes", network, (c2, c2), (labels, labels), 8), columns=PASSES)
+    in_a_row = pd.DataFrame(passes(SHIPPED, network, (c2, c2), (labels, labels), 8), columns=PASSES)
     yield from in_a_row[["start", "pass", "right", "accuracy"]].to_numpy().tolist()
     yield [row[:4] for row in later([("S3 learning", "C2", "other", 1, 9.0)], in_a_row, 6)]
     yield floor.forced(network, images)
