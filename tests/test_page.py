@@ -241,3 +241,9 @@ def test_the_notebook_shows_every_claim_and_extension():
     assert "claims.pages()" in code and "claims.pages(extension=True)" in code
     assert {claim.number for claim in claims.every(extension=True)} == {"7a", "7b"}
     assert all(claim.judged([]).verdict in ("extension", "not tested yet") for claim in claims.every(extension=True))
+
+
+def test_a_table_of_a_study_is_not_taken_for_an_experiment(recorded):
+    shutil.copytree(REPORT / "results" / "shipped", recorded / "shipped")
+    page = Noted(recorded)
+    assert "shipped" not in page.experiments and not any("shipped" in problem for problem in page.problems)

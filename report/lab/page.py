@@ -20,7 +20,7 @@ from rstdp.network import Network, load_pretrained
 from rstdp.show import figures
 
 from .. import REPORT, RESULTS
-from . import experiments
+from . import experiments, registry
 from .results import Missing, Result, load
 
 
@@ -133,5 +133,6 @@ class Page:
 
 
 def _names(folders: Iterable[Path]) -> set[str]:
-    """Experiments that have results in these folders."""
-    return {path.parent.name for folder in folders for path in folder.glob("*/accuracy.csv")}
+    """Experiments that have results in these folders; studies may have a table of this name too."""
+    names = {path.parent.name for folder in folders for path in folder.glob("*/accuracy.csv")}
+    return names - registry.results().keys()
