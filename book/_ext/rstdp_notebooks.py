@@ -30,8 +30,10 @@ def fill(app, exception) -> None:
     """Let the notebooks beside the built pages install rstdp from there."""
     if exception is None:
         address = source(os.environ, Path(app.srcdir))
-        for path in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
-            path.write_text(publish(path.read_text(encoding="utf-8"), address), encoding="utf-8")
+        copies = Path(app.outdir) / "_sources"
+        for path in copies.rglob("*.ipynb"):  # a copy that an earlier build has left may be published already
+            chapter = Path(app.srcdir) / path.relative_to(copies)
+            path.write_text(publish(chapter.read_text(encoding="utf-8"), address), encoding="utf-8")
 
 
 def setup(app) -> dict:
