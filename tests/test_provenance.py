@@ -10,7 +10,7 @@ import torch
 import rstdp
 from report import RESULTS, ROOT
 from report.lab import experiments, provenance, registry
-from report.studies import benchmark, readout, second_try
+from report.studies import benchmark, crossed, readout, second_try, slow_weights
 from report.studies.handmade import runs as handmade
 from report.studies.nmnist import decisions, real, validation
 from report.studies.reward import rules as reward
@@ -19,6 +19,7 @@ from report.studies.task2 import choices, model
 from report.studies.verify import agreement
 from rstdp import plasticity
 from rstdp.events import simulator
+from rstdp.network import Network
 
 
 def stale() -> set[str]:
@@ -69,6 +70,9 @@ CHANGES = {
                     lambda: runs("first-spike")),
     "s3-stdp": (reward, "label_maps", lambda network, winners, labels: None, lambda: {"s3-rule/stdp"}),
     "second-try": (second_try, "learner", silent_learner, lambda: runs("second-try")),
+    "crossed": (crossed, "Network", lambda config, seed: Network(config, seed + 7), lambda: {"crossed"}),
+    "slow-weights": (slow_weights, "learner", silent_learner,
+                     lambda: runs("slow-weights") if (RESULTS / "slow-weights").is_dir() else set()),
     "events": (simulator, "TREMOR", (25, 60), lambda: runs(*EVENTS) | {
         "nmnist-simulator", "nmnist-decisions", "nmnist-real"}),
     "nmnist-simulator": (validation, "MOST", 11, lambda: {"nmnist-simulator"}),

@@ -241,6 +241,44 @@ def over_pairs(values: dict[str, float]) -> Estimate:
     return Estimate(float(found.mean()), float(stats.t.ppf(0.975, freedom) * np.sqrt(variance)), len(found), freedom)
 
 
+@dataclass(frozen=True)
+class Components:
+    """Standard deviations that come from a table's rows, its columns and what is left, with 95 % intervals."""
+
+    rows: float
+    columns: float
+    rest: float
+    intervals: tuple[tuple[float, float], ...]  #: of the three in turn
+
+
+def components(table, samples: int = 10_000) -> Components:
+    """Where the scatter of a table (rows, columns) with one value a cell comes from: two-way analysis of variance
+    without interaction, negative variances counted as 0. Intervals: percentiles of a bootstrap that draws rows and
+    columns again, each mean square put right for what drawing from few takes off it. Raises ValueError for one row.
+    """
+    table = np.asarray(table, dtype=float)
+    if min(table.shape) < 2 or np.isnan(table).any():
+        raise ValueError(f"a whole table of at least 2 by 2 is needed, got {table.shape} with gaps or fewer")
+    random = np.random.default_rng(0)
+    drawn = np.stack([table[np.ix_(*(random.integers(0, n, n) for n in table.shape))] for _ in range(samples)])
+    a, b = table.shape
+    known = _mean_squares(table[None])
+    squares = _mean_squares(drawn) / np.array([1 - 1 / a, 1 - 1 / b, (1 - 1 / a) * (1 - 1 / b)])[:, None]
+    found, spread = (np.sqrt(np.maximum([(each[0] - each[2]) / b, (each[1] - each[2]) / a, each[2]], 0))
+                     for each in (known, squares))
+    return Components(*(float(one) for one in found[:, 0]),
+                      tuple(tuple(float(end) for end in np.percentile(one, (2.5, 97.5))) for one in spread))
+
+
+def _mean_squares(tables: np.ndarray) -> np.ndarray:
+    """Of rows, columns and the rest, for each of several tables (N, rows, columns): (3, N)."""
+    _, a, b = tables.shape
+    rows, columns = (tables.mean(axis, keepdims=True) - tables.mean((1, 2), keepdims=True) for axis in (2, 1))
+    rest = tables - tables.mean((1, 2), keepdims=True) - rows - columns
+    return np.stack([b * (rows ** 2).sum((1, 2)) / (a - 1), a * (columns ** 2).sum((1, 2)) / (b - 1),
+                     (rest ** 2).sum((1, 2)) / ((a - 1) * (b - 1))])
+
+
 def over_recordings(ours: Estimate, recordings: int) -> Estimate:
     """The same mean with an interval that counts the chance of `recordings` test images besides that of the seeds."""
     chance = stats.norm.ppf(0.975) * np.sqrt(ours.mean * (1 - ours.mean) / recordings)

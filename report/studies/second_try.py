@@ -38,6 +38,8 @@ def learner(network: Network) -> Learner:
     """
     layer, config, stands_for, readout = network.config.s3, network.config, network.decision_map, network.readout()
     show = learning.rstdp_learner(network, readout=readout)
+    if not config.second_tries:
+        return show
 
     def learn(c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
         winners, rewarded = show(c2, labels, phi), set()

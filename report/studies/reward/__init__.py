@@ -16,16 +16,20 @@ from ...lab.registry import fingerprint
 from .rules import FirstSpikePasses, S2RewardPasses, S3StdpPasses
 
 
-def short_run(passes: Passes, **changes) -> Iterator:
-    """Weights, labels of the maps and accuracies of a short run."""
+def blocks() -> Dataset:
+    """A few images of random blocks, for tiny runs."""
     random = np.random.default_rng(0)
     images = torch.from_numpy(np.kron(random.integers(0, 256, (24, 7, 7)), np.ones((4, 4))).astype(np.uint8))
     labels = torch.arange(24) % 10
-    data = Dataset("probe", images[:16], labels[:16], images[16:], labels[16:])
+    return Dataset("probe", images[:16], labels[:16], images[16:], labels[16:])
+
+
+def short_run(passes: Passes, data: Dataset | None = None, **changes) -> Iterator:
+    """Weights, labels of the maps and accuracies of a short run, by default on `blocks`."""
     config = passes.config.of(SPYKETORCH).replace({
         "s1.maps": 8, "s2.maps": 12, "s3.maps": 20, "batch": 6, "s1.double_every": 5, "s2.double_every": 5,
         "s2.threshold": 4, "s1.epochs": 2, "s2.epochs": 2, "s3.epochs": 2, **changes})
-    trainer = Trainer(config, data, passes=passes, quiet=True)
+    trainer = Trainer(config, data or blocks(), passes=passes, quiet=True)
     network = trainer.run()
     yield from (*network.weights.values(), network.decision_map)
     yield from ([row[:-1] for row in trainer.progress.rows])
