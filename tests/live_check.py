@@ -253,6 +253,7 @@ def pointers(check: Check, touch: bool) -> None:
     slide(page, "step", 4)
     says("time", "step 4 of 14", "slider")
     on("as-table")
+    check.says("table", "The largest potential", "tables")  # they are drawn when the page has time
     check.expect(page.locator("#live-table td").count() == 15 * 5 + 15 * 10, "the tables lack cells")
     on("as-table")
     for i, name in enumerate(STAGES):

@@ -58,8 +58,9 @@ function liveNeuron({ $, ask, calm }, views) {
         number(about.value)}. Its rank among all decides its step` : "under 50, so it is dropped"}. ${fires}`;
     }
     if (about.seen) {
-      return `t = min t<sub>i</sub>: it repeats the first spike of its ${about.pool} × ${about.pool} neurons, which fire in steps ${
-        about.seen.map(t => t > LAST ? "–" : t).join(", ")}. ${fires}`;
+      return `t = min t<sub>i</sub>: it repeats the first spike of its ${about.pool} × ${about.pool} neurons, ${
+        about.seen.some(t => t <= LAST) ? `which fire in steps ${about.seen.map(t => t > LAST ? "–" : t).join(", ")} (–: silent)`
+          : "which are all silent"}. ${fires}`;
     }
     const inputs = `${number(about.heard)} of its ${number(about.inputs)} inputs`;
     return name === "s3" ? `V = Σ w over the ${inputs} that have spiked = ${number(potentials[LAST])}. No threshold: the largest of all potentials decides.`

@@ -16,7 +16,7 @@ function liveViews() {
       chapter: "05-going-deeper" },
     { name: "c2", title: "C2", what: "the first spike of 3 × 3", maps: 250, columns: 18, side: 4, scale: 6,
       chapter: "05-going-deeper" },
-    { name: "s3", title: "S3", what: "200 digits: potentials, no spikes", maps: 200, columns: 20, side: 4, scale: 6,
+    { name: "s3", title: "S3", what: "a row of 20 maps for each digit, 0 to 9; no spikes", maps: 200, columns: 20, side: 4, scale: 6,
       chapter: "06-learning-from-reward" }];
   const CHANNELS = [3, 7, 13].flatMap(size => ["on", "off"].map(kind => `${kind}-centre, ${size} × ${size}`));
 
@@ -53,13 +53,12 @@ function liveViews() {
     paint(canvas, 28, 28, scale, (x, y) => grey(pixels[28 * y + x]));
   }
 
-  /** Where on a stage's canvas which neuron is: (map, row, column), or null between maps. */
+  /** Where on a stage's canvas which neuron is: (map, row, column); between maps the nearest, null beyond the last. */
   function neuronAt(stage, x, y) {
     const cell = stage.side + 1, across = Math.floor(x / cell), down = Math.floor(y / cell);
     const place = down * stage.columns + across, feature = (stage.order ?? { [place]: place })[place];
-    const row = y - down * cell, column = x - across * cell;
-    return across >= stage.columns || feature === undefined || feature >= stage.maps || row >= stage.side ||
-      column >= stage.side ? null : { feature, row, column };
+    const row = Math.min(y - down * cell, stage.side - 1), column = Math.min(x - across * cell, stage.side - 1);
+    return across >= stage.columns || feature === undefined || feature >= stage.maps ? null : { feature, row, column };
   }
 
   /** For each pixel of a stage, the index of its neuron, or -1 between maps; found once. */
