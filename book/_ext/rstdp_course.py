@@ -97,7 +97,7 @@ class Plan(Markdown):
 
 
 class Goals(Markdown):
-    """Each goal, the section that teaches it, an exercise and a question that test it."""
+    """Each goal, the section that teaches it, an exercise, where one does, and a question that test it."""
 
     def lines(self) -> list[str]:
         folder = Path(self.env.app.srcdir)
@@ -106,7 +106,8 @@ class Goals(Markdown):
         for number, entry in course(folder).items():
             for goal in entry["goals"]:
                 section = f"[{number}: {goal['section']}]({names[number]}#{slug(goal['section'])})"
-                rows += [f"* - {goal['can']}", f"  - {section}", f"  - {{numref}}`{goal['exercise']}`",
+                tested = f"{{numref}}`{goal['exercise']}`" if "exercise" in goal else "—"
+                rows += [f"* - {goal['can']}", f"  - {section}", f"  - {tested}",
                          f"  - {{ref}}`{number}.{goal['question']} <question-{number}-{goal['question']}>`"]
         return [":::{list-table}", ":header-rows: 1", ":widths: 40 30 15 15", ":class: table-wide", "", *rows, ":::"]
 

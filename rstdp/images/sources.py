@@ -14,7 +14,10 @@ import torch
 from ..data import DataError, Dataset, register
 from . import idx
 
-SMALL = Path(__file__).with_name("mnist-small.npz")  #: written by `python -m report run mnist-small`
+#: written by `python -m report run mnist-small`
+#:
+#: :meta hide-value:
+SMALL = Path(__file__).with_name("mnist-small.npz")
 DIGITS_TEST = 360  #: the last of scikit-learn's 1,797 digits, by other writers than the first
 
 

@@ -39,7 +39,7 @@ function liveQuestions(facts) {
     { id: "blank", ask: "You show it a blank pad. What does it say?",
       options: ["0: there is nothing there", "The digit it has seen most often", "Nothing at all"],
       right: 2, why: `No contrast, no spikes; no spikes, no potentials; and where all potentials are zero there is no winner. Silence is not a
-        vote for zero, and the book counts silent decisions apart. ${chapter("07-the-whole-network", 7)}`,
+        vote for zero, and the book counts silent decisions apart. ${chapter("06-learning-from-reward", 6)}`,
       control: '<button type="button" id="live-blank">Show it a blank pad</button>' },
     { id: "s1", ask: "S1’s threshold is raised from 15 to 20: a neuron needs more inputs before it fires. What do you expect of S1?",
       options: ["The same spikes, but weaker ones", "Fewer spikes, and later ones", "More spikes: it tries harder"],
