@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from report import RESULTS
 from report.lab import registry, runner
-from report.lab.page import Page
 from report.lab.statistics import components
 from report.sections import seeds
 from report.studies import crossed
@@ -65,13 +65,12 @@ def test_components_by_hand():
         components([[1, 2], [3, np.nan]])
 
 
-def test_the_report_shows_every_pair_and_says_which_are_missing(tmp_path, capsys, monkeypatch):
+def test_the_report_shows_every_pair_and_says_which_are_missing(tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr(Page, "say", lambda self, text: said.append(text))
     (tmp_path / "crossed").mkdir()
     rows = pd.DataFrame([dict(features_seed=a, s3_seed=b, epoch=2, test_accuracy=0.9 + 0.01 * a + 0.001 * b)
                          for a, b in itertools.product((0, 1), repeat=2)])
-    page = SimpleNamespace(recorded=[tmp_path, *Page("quick").recorded], say=said.append,
+    page = SimpleNamespace(recorded=[tmp_path, RESULTS], say=said.append,
                            table=lambda rows, columns: said.append(str(list(rows))))
     rows.to_csv(tmp_path / "crossed" / "crossed.csv", index=False)
     (tmp_path / "crossed" / "provenance.json").write_text("{}")

@@ -5,10 +5,10 @@ import copy
 import pytest
 import torch
 
-from report.studies import slow_weights
 from report.studies.reward import blocks
 from report.studies.second_try import SecondTryConfig, learner
-from report.studies.slow_weights import SlowWeightsPasses, nine_times, shifted
+from report.studies.shifted import nine_times, shifted
+from report.studies.slow_weights import SlowWeightsPasses
 from rstdp import SPYKETORCH, learning
 from rstdp.training import Trainer
 
@@ -70,4 +70,4 @@ def test_of_images_to_choose_by_there_are_no_shifts(held_out):
     shown, kept, _ = data.split(held_out)
     assert torch.equal(kept, whole.train_images[16 - held_out:])
     assert len(shown.train_images) == 9 * (16 - held_out)
-    assert torch.equal(slow_weights.nine_times(whole).test_images, whole.test_images)
+    assert torch.equal(nine_times(whole).test_images, whole.test_images)

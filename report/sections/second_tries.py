@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from ..lab import figures
@@ -45,7 +44,7 @@ def beside_plain(page: Page) -> None:
 
 def _passes(found: list[int]) -> str:
     """The range over seeds, in words."""
-    return "no" if not found else str(found[0]) if min(found) == max(found) else f"{np.min(found)} to {np.max(found)}"
+    return "no" if not found else str(found[0]) if min(found) == max(found) else f"{min(found)} to {max(found)}"
 
 
 PARTS = (beside_plain,)

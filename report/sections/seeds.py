@@ -40,10 +40,10 @@ def early(page: Page, passes: int) -> str:
     """Whether the accuracy after so many passes foretells that of the long runs. Raises Missing."""
     result, chosen = long_runs(page.recorded, "paper", "spyketorch")
     first, final = result.at(chosen, passes), result.at(chosen)
-    if len(final) < 3:
+    if len(final) < 4:  # fewer have no interval
         return f"Whether pass {passes} foretells pass {result.passes(chosen)}, {len(final)} long runs cannot tell."
     r = stats.pearsonr(first, final)
-    low, high = r.confidence_interval(0.95) if len(final) > 3 else (float("nan"),) * 2
+    low, high = r.confidence_interval(0.95)
     return (f"Over the {len(final)} long runs of `{chosen}` the accuracy after pass {passes} and after pass "
             f"{result.passes(chosen)} correlate with r = {r.statistic:.2f} ({low:.2f} to {high:.2f})".replace("-", "−")
             + ("; early passes foretell the end." if low > 0 else "; what holds early need not hold at the end."))
