@@ -11,10 +11,10 @@ import pandas as pd
 import papermill
 import pytest
 
-from report import REPORT, ROOT, claims
-from report.lab import experiments
+from report import REPORT, RESULTS, ROOT, claims
+from report.lab import experiments, registry
 from report.lab.page import Page
-from report.lab.results import Missing, load_joined
+from report.lab.results import Missing, cost, load_joined
 from report.lab.statistics import Estimate
 from report.sections import summary
 
@@ -247,3 +247,10 @@ def test_a_table_of_a_study_is_not_taken_for_an_experiment(recorded):
     shutil.copytree(REPORT / "results" / "shipped", recorded / "shipped")
     page = Noted(recorded)
     assert "shipped" not in page.experiments and not any("shipped" in problem for problem in page.problems)
+
+
+def test_what_everything_recorded_cost_can_be_told():
+    hours = {name: cost(name, [RESULTS]) for name in {*experiments.names(), *registry.results()}}
+    assert all(each is None or each > 0 for each in hours.values())
+    rows = pd.read_csv(RESULTS / "crossed" / "crossed.csv")
+    assert hours["crossed"] == pytest.approx(rows.seconds.sum() / 3600, rel=1e-3)

@@ -71,5 +71,5 @@ def make(job: Job) -> None:
     pairs = [pair for pair in itertools.product(job.seeds, repeat=2) if not table.has(*pair)]
     for rows in crossed(config, data, pairs, job.spread):
         table.add(rows)
-        table.save({"runs_made": len(table.rows.groupby(KEYS))})
+        table.save({"runs_made": len(table.rows.groupby(KEYS)), "seconds": round(table.rows.seconds.sum(), 1)})
     print(table.rows[table.rows.epoch == config.s3.epochs].to_string(index=False))
