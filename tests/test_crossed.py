@@ -73,10 +73,11 @@ def test_the_report_shows_every_pair_and_says_which_are_missing(tmp_path, monkey
     page = SimpleNamespace(recorded=[tmp_path, RESULTS], say=said.append,
                            table=lambda rows, columns: said.append(str(list(rows))))
     rows.to_csv(tmp_path / "crossed" / "crossed.csv", index=False)
-    (tmp_path / "crossed" / "provenance.json").write_text("{}")
+    (tmp_path / "crossed" / "provenance.json").write_text('{"train": 60000}')
     monkeypatch.setattr(seeds, "stale", lambda name, facts: "")
     seeds.crossed(page)
     text = "\n".join(said)
+    assert "60,000 training images" in text
     assert "91.10 %" in text and "the seed of S1 and S2 **0.71** points" in text and "r = " in text
     rows[:-1].to_csv(tmp_path / "crossed" / "crossed.csv", index=False)
     with pytest.raises(seeds.Missing, match="22 of 25 runs"):

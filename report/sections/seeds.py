@@ -18,7 +18,7 @@ def crossed(page: Page) -> None:
     last = int(rows.epoch.max())
     table = rows[rows.epoch == last].pivot(index="features_seed", columns="s3_seed", values="test_accuracy")
     page.say(f"Test accuracy after {last} passes, S1 and S2 from one seed (rows) and S3 from another (columns), "
-             f"{facts.get('train', 'unknown')} training images. On the diagonal are the ordinary runs."
+             f"{facts['train']:,} training images. On the diagonal are the ordinary runs."
              + stale("crossed", facts))
     page.table([(f"**{seed}**", *("—" if np.isnan(value) else percent(value) for value in values),
                  percent(values.mean())) for seed, values in table.iterrows()],
