@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rstdp import competition, encoding, fast, layers, learning, plasticity
 from rstdp.config import PAPER, SPYKETORCH, Layer
+from rstdp.fast import filters, latency, normalisation
 from rstdp.network import Network
 
 BINS = 15
@@ -54,12 +55,16 @@ def pooled_cases(draw):
 
 @st.composite
 def images(draw):
-    """Few grey levels make many equal responses: exact ties and near ties at the edges of the bins."""
+    """Few grey levels make many equal responses: exact ties and near ties at the edges of the bins. Blank images, and
+    rows that end within the 32 places that the filters meet at once, or behind them."""
     rng, levels = np.random.default_rng(draw(st.integers(0, 2**32 - 1))), draw(st.sampled_from([2, 3, 9, 256]))
-    grey = np.kron(rng.integers(0, levels, (4, 7, 7)), np.ones((4, 4))) * (255 // (levels - 1))
+    size = draw(st.sampled_from([(7, 7), (3, 9), (9, 8), (1, 1), (5, 17)]))
+    grey = np.kron(rng.integers(0, levels, (4, *size)), np.ones((4, 4))) * (255 // (levels - 1))
     grey[rng.random(grey.shape) < 0.02] = 255
-    return (torch.from_numpy(grey.astype(np.uint8)), draw(st.sampled_from([1, 15, 40])), 50.0,
-            draw(st.sampled_from([0, 1, 8])), draw(st.sampled_from(["silent", "last"])),
+    grey[0], grey[1, 0, 0] = grey[0] * draw(st.booleans()), 255
+    return (torch.from_numpy(grey.astype(draw(st.sampled_from([np.uint8, np.float32])))),
+            draw(st.sampled_from([1, 15, 40, 254])), draw(st.sampled_from([50.0, 0.5])),
+            draw(st.sampled_from([0, 1, 3, 8])), draw(st.sampled_from(["silent", "last"])),
             draw(st.sampled_from(["maximum", "centre"])))
 
 
@@ -270,6 +275,29 @@ def test_shapes_of_both_configurations(config, digits):
     assert c2.shape == (3, 250, side, side)
     assert network.potentials(c2).shape == (3, 200, side, side)
     assert layers.pool_max_potential(network.potentials(c2)).shape == (3, 200)
+
+
+@pytest.mark.parametrize("spread, radius", [
+    (0, 0), (0, 8), (1e-7, 8), (3e-6, 8), (0.02, 8), (1, 8), (1, 0), (0.2, 200)])
+@pytest.mark.parametrize("count, bins, repeats", [(1, 15, 1), (14, 15, 1), (900, 15, 30), (900, 254, 1), (2000, 15, 1)])
+def test_values_too_close_to_tell_are_ranked_by_the_oracles(spread, radius, count, bins, repeats):
+    """Values up to rounding, some or all in doubt, against the readable rank of the exact ones. Without normalisation
+    few at a time are equal; with a radius of 200 rounding reaches farther than a box."""
+    rng, side, bins = np.random.default_rng(count + bins), 100, bins if radius < 200 else 15
+    planes, boxes = filters.empty_planes(1, side, side, radius), latency.empty_boxes(count)
+    places = np.arange(side**2).reshape(side, side)[8:-8, 8:-8].flatten()[:count].astype(np.int32)  # means all alike
+    for _ in range(repeats if radius < 200 else 1):
+        drawn = rng.random((side, side)) if radius else rng.integers(0, 400, (side, side)) / 400
+        response = (100 * (1 + spread * drawn)).astype(np.float32)
+        for y in range(side):
+            planes.values[0, planes.first + y * planes.stride:][:side] = response[y]
+        exact = np.array([normalisation.exact(planes, radius, place) if radius else response.flat[place]
+                          for place in places])
+        error = (2 * radius + 1)**2 * 2.0**-24 * (radius > 0)
+        rough, times = exact * (1 + error * rng.uniform(-1, 1, count)), np.full(side**2, bins, np.uint8)
+        latency.latencies(rough.astype(np.float32), places, boxes, planes, radius, bins, bins, times)
+        expected = encoding.intensity_to_latency(torch.from_numpy(exact.astype(np.float32))[None, None, None], bins)
+        assert times[places].tolist() == expected.flatten().tolist()
 
 
 def test_encoder_on_mnist(mnist):
