@@ -48,7 +48,7 @@ div#notebook-container { max-width: 56rem; width: auto; box-sizing: border-box; 
 div#notebook, div.cell, div.output_subarea, div.text_cell_render { padding: 0; max-width: 100%; overflow-x: visible; }
 .rendered_html { font-size: 1rem; line-height: 1.5; overflow-wrap: break-word; }
 .rendered_html a { color: #0a58ca; }
-.rendered_html img, .output_png img { max-width: 100%; height: auto; }
+.rendered_html img, .output_png img, .linked svg { max-width: 100%; height: auto; }
 .scroll { overflow-x: auto; margin: 0.8rem 0; }
 .scroll table { margin: 0; font-size: 0.85rem; overflow-wrap: normal; }
 .scroll td, .scroll th { min-width: 4.5rem; vertical-align: top; text-align: left; }
@@ -77,7 +77,7 @@ div#notebook, div.cell, div.output_subarea, div.text_cell_render { padding: 0; m
   .rendered_html tbody tr:hover { background: #2a323d; }
   .rendered_html a { color: #7ab8ff; }
   .failed { color: #ff8a80; }
-  .rendered_html img, .output_png img { background: white; }
+  .rendered_html img, .output_png img, .linked svg { background: white; }
 }
 </style>
 """

@@ -48,7 +48,7 @@ def delta(weight: Tensor, pre: Tensor, post, plus, minus) -> Tensor:
 
 
 def stdp(weight: Tensor, pre: Tensor, post: int, plus: float, minus: float) -> Tensor:
-    """New weights of one winner with soft bounds: the factor w(1 - w) slows a weight down on its way to 0 or 1."""
+    """New weights of one winner: the factor w(1 - w) slows a weight down on its way to 0 or 1."""
     return weight + delta(weight, pre, post, plus, minus) * (weight * (1 - weight))
 
 

@@ -257,12 +257,15 @@ def pointers(check: Check, touch: bool) -> None:
     check.expect(page.locator("#live-table td").count() == 15 * 5 + 15 * 10, "the tables lack cells")
     on("as-table")
     for i, name in enumerate(STAGES):
-        if touch:
-            tap(page.locator("#live-tabs button").nth(i))
+        tap(page.locator("#live-tabs button").nth(i))  # alone and large
         tap(page.locator(f"#live-stage-{name} button"))
         says("neuron-name", f"A neuron of {STAGES[name]}", f"neuron of {name}")
         tap(page.locator(f"#live-stage-{name} canvas"))
     says("neuron-name", "A neuron of S3", "a canvas")
+    if not touch:
+        tap(page.locator("#live-tabs button").nth(len(STAGES)))
+        shown = page.locator("#live-stages figure:visible").count()
+        check.expect(shown == len(STAGES), f"of all stages {shown} are shown")
     page.locator("#live-neuron-map").fill("3")
     page.locator("#live-neuron-map").press("Tab")
     says("neuron-name", "map 3", "number of a map")
@@ -279,7 +282,7 @@ def pointers(check: Check, touch: bool) -> None:
         slide(page, name, value)
         card = "shift" if name.startswith("shift") else name
         says(f"card-{card}", "Usually: 0", name)
-        says("status", "Something is changed", name)
+        says("status", "Changed under", name)
         tap(page.locator("#live-status button"))
         says("verdict", "It says: 0", f"{name} back to normal")
     on("scramble")
@@ -403,7 +406,7 @@ def by_keys(check: Check) -> None:
 
     def normal(name: str, words: str) -> None:
         check.says(f"card-{name}", words, name)
-        check.says("status", "Something is changed", name)
+        check.says("status", "Changed under", name)
         start("watch")
         press("#live-status button", "Enter")
         check.says("verdict", "It says: 3", f"{name} back to normal")

@@ -1,6 +1,8 @@
 """Every figure can be drawn from tiny inputs and says what its axes are; features are projected by the right sum."""
 
 import math
+import re
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from IPython.display import HTML
 from matplotlib.figure import Figure
 
 from report.lab import figures as charts
+from report.lab.page import vectors
 from report.lab.statistics import Estimate
 from rstdp.config import SPYKETORCH
 from rstdp.encoding import dog_kernels
@@ -42,10 +45,10 @@ def labelled(figure):
     (lambda: figures.potentials(torch.ones(3, 1), math.inf, until=1), POTENTIAL),
     (lambda: figures.filters(torch.rand(3, 6, 5, 5)), {"on minus off"}),
     (lambda: figures.features(torch.zeros(3, 5, 5), columns=2), set()),
-    (lambda: figures.learning_curve(ROWS, {"other": 0.6}), {"epoch", "accuracy (%)"}),
-    (lambda: figures.learning_curve([{"epoch": 0, "train_accuracy": 0.5}]), {"epoch", "accuracy (%)"}),
+    (lambda: figures.learning_curve(ROWS, {"other": 0.6}), {"passes", "accuracy (%)"}),
+    (lambda: figures.learning_curve([{"epoch": 0, "train_accuracy": 0.5}]), {"passes", "accuracy (%)"}),
     (lambda: figures.learning_curve(ROWS + [("b", *row[1:]) for row in ROWS], {
-        "recorded": pd.DataFrame({"epoch": [0, 1], "test_accuracy": [0.3, 0.4]})}), {"epoch", "test accuracy (%)"}),
+        "recorded": pd.DataFrame({"epoch": [0, 1], "test_accuracy": [0.3, 0.4]})}), {"passes", "test accuracy (%)"}),
     (lambda: figures.confusion([0, 1, 2], [0, -1, 1], classes=3), {"decision", "label"}),
     (lambda: figures.histogram(torch.rand(4, 4), "weight"), {"weight", "count"}),
 ])
@@ -121,6 +124,11 @@ def test_the_figure_of_all_claims_draws_each_row_and_says_what_lies_beyond_it():
     ax = charts.forest(rows).axes[0]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["1a (n = 4)", "3b far (n = 3)"]
     assert [text.get_text() for text in ax.texts] == ["−37.0"]
+    drawn = vectors(charts.forest(rows, ["#claim-1a", "#claim-3b"]), 'all "claims"')
+    ElementTree.fromstring(drawn)  # it is well formed
+    links = re.findall('<a href="#(.*?)"><title>(.*?)</title>', drawn)
+    assert links == [("claim-1a", "claim-1a"), ("claim-3b", "claim-3b")]
+    assert 'aria-label="all &quot;claims&quot;"' in drawn
     assert any(list(line.get_xdata()) == pytest.approx([-1.1, -0.3]) for line in ax.lines if len(line.get_xdata()) == 2)
 
 

@@ -97,7 +97,7 @@ class Noted(Page):
     def say(self, text):
         self.said.append(text)
 
-    def show(self, figure, caption, anchor=""):
+    def show(self, figure, caption, anchor="", linked=False):
         pixels = io.BytesIO()
         figure.savefig(pixels, format="raw", dpi=50)
         self.drawn.append(pixels.getvalue())

@@ -80,7 +80,8 @@ def test_a_chapter_that_fails_is_a_red_row_and_the_rest_goes_on(tmp_path, monkey
                 "check.that('third', True)"]
         notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {
             "name": "python3", "display_name": "", "language": "python"}}, cells=[
-            nbformat.v4.new_markdown_cell(f"# Chapter {name}"), *map(nbformat.v4.new_code_cell, code)])
+            nbformat.v4.new_markdown_cell(f"# Chapter {name}"), *map(nbformat.v4.new_code_cell, code),
+            nbformat.v4.new_code_cell("assert 1\nfor _ in range(3):\n    assert 2", metadata={"tags": ["check"]})])
         nbformat.write(notebook, book / f"{name}.ipynb")
     monkeypatch.setattr(build, "chapters", lambda: sorted(book.glob("*.ipynb")))
     build.packages_for_kernels()
@@ -89,8 +90,9 @@ def test_a_chapter_that_fails_is_a_red_row_and_the_rest_goes_on(tmp_path, monkey
     assert "second: 1 of 2 values are not as expected" in errors["01-bad"]
     bad, good = chapters.ran(output, ["01-bad", "02-good"])
     assert [(one.name, one.found, one.verdict) for one in bad.outcomes] == [
-        ("first", "all", "holds"), ("second", "1 differ", "failed")]
-    assert [one.verdict for one in good.outcomes] == ["holds", "measured", "holds"] and good.compared == 3
+        ("first", "all", "holds"), ("second", "1 differ", "failed"),
+        ("solutions of the exercises", "2 not, or not reached", "failed")]
+    assert [one.verdict for one in good.outcomes] == ["holds", "measured", "holds", "holds"] and good.compared == 3
     monkeypatch.setattr(chapters, "files", lambda: sorted(book.glob("*.ipynb")))
     page = SimpleNamespace(preset="tiny", output=output, said=[])
     page.say, page.table = page.said.append, lambda rows, columns: page.said.append([*rows])
@@ -101,8 +103,9 @@ def test_a_chapter_that_fails_is_a_red_row_and_the_rest_goes_on(tmp_path, monkey
     assert sections_chapters.RED in overview[0][-1] and overview[1][-1] == "holds"
     assert [row[1:] for row in outcomes] == [
         ("first", "2 equal", "all", "holds"), ("second", "2 equal", "1 differ", sections_chapters.RED),
+        ("solutions of the exercises", "2 assertions hold", "2 not, or not reached", sections_chapters.RED),
         ("first", "2 equal", "all", "holds"), ("accuracy", "—", "93 %", "measured"),
-        ("third", "1 equal", "all", "holds")]
+        ("third", "1 equal", "all", "holds"), ("solutions of the exercises", "2 assertions hold", "all", "holds")]
     monkeypatch.setattr(build, "build", lambda *_: (tmp_path, errors))
     assert main(["build"]) == 1
     assert "error: chapter 01-bad stopped in cell 2: AssertionError: second" in capsys.readouterr().err

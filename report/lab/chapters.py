@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,18 @@ def outcome(name: str, record: dict) -> Outcome:
                    HOLDS if record["holds"] else FAILED)
 
 
+def exercises(notebook: nbformat.NotebookNode) -> list[Outcome]:
+    """What the cells that check the exercises' solutions assert: one outcome for all of a chapter, if it has any."""
+    cells = [cell for cell in notebook.cells if "check" in cell.metadata.get("tags", [])]
+    came = [cell for cell in cells if cell.get("execution_count")
+            and not any(output.output_type == "error" for output in cell.outputs)]
+    total, held = (sum(isinstance(node, ast.Assert) for cell in some for node in ast.walk(ast.parse(cell.source)))
+                   for some in (cells, came))
+    found = "all" if held == total else f"{total - held} not, or not reached"
+    return [Outcome("solutions of the exercises", f"{total} assertions hold", found, HOLDS if held == total else FAILED)
+            ] * bool(total)
+
+
 def ran(folder: Path, names: Sequence[str] = ()) -> list[Chapter]:
     """The chapters as a preset has executed them into `folder`. Raises Missing where there is none."""
     found = []
@@ -76,7 +89,7 @@ def ran(folder: Path, names: Sequence[str] = ()) -> list[Chapter]:
             error = made.get("error", "") or "".join(f"cell {count}: {output.ename}: {output.evalue}"
                                                      for count, output in cells[:1])
             found.append(Chapter(name, title, path, made.get("seconds"), error,
-                                 tuple(outcome(*record) for record in records(path))))
+                                 (*(outcome(*record) for record in records(path)), *exercises(notebook))))
     if not found:
         raise Missing("chapters", f"no chapter has run with the preset `{folder.name}`",
                       f"make report PRESET={folder.name}")

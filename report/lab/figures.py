@@ -97,11 +97,13 @@ def over_passes(rows: pd.DataFrame) -> Figure:
     return fig
 
 
-def forest(rows: Sequence[tuple[str, Estimate, float, float, str]], reach: float = 15) -> Figure:
+def forest(rows: Sequence[tuple[str, Estimate, float, float, str]], links: Sequence[str] = (),
+           reach: float = 15) -> Figure:
     """All claims: ours less the paper's figure with its interval, on the band that counts as what the paper says.
 
-    rows: (label, difference as a share, ends of its band, verdict); reach: percentage points that the axis shows, what
-    lies beyond is drawn as an arrow at the edge with its number.
+    rows: (label, difference as a share, ends of its band, verdict); links: where the label of each row leads to, in a
+    figure that is shown as vectors; reach: percentage points that the axis shows, what lies beyond is drawn as an arrow
+    at the edge with its number.
     """
     fig, ax = canvas(1.9 + 0.34 * len(rows))
     for at, (_, apart, low, high, verdict) in enumerate(rows):
@@ -121,6 +123,8 @@ def forest(rows: Sequence[tuple[str, Estimate, float, float, str]], reach: float
     ax.set(xlim=(-reach, reach), xlabel="ours less the paper's (percentage points)")
     name_rows(ax, [f"{label} (n = {apart.n})" for label, apart, *_ in rows])
     ax.tick_params(axis="y", labelsize=9)
+    for label, link in zip(ax.get_yticklabels(), links):
+        label.set(url=link, color=BLUE)
     verdicts = dict.fromkeys(verdict for *_, verdict in rows)
     legend_below(fig, handles=[
         *(ax.plot([], [], marker=VERDICT_STYLE[verdict][1], color=VERDICT_STYLE[verdict][0], linestyle="none",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import io
 import os
+import re
 import sys
 import time
 import traceback
@@ -12,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from IPython.display import Markdown, display
+from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 
 from rstdp import data
@@ -22,6 +25,16 @@ from rstdp.show import figures
 from .. import REPORT, RESULTS
 from . import experiments, registry
 from .results import Missing, Result, load
+
+
+def vectors(figure: Figure, text: str) -> str:
+    """A figure as SVG, for a page: with links where its texts have them, and `text` for who does not see it."""
+    file = io.StringIO()
+    figure.savefig(file, format="svg")
+    drawn = file.getvalue()[file.getvalue().index("<svg"):]
+    drawn = drawn.replace("<svg", f'<svg aria-label="{html.escape(text)}"', 1)
+    # a link is drawn as shapes, so it says by a title where it leads
+    return re.sub(r'<a xlink:href="#([^"]*)"[^>]*>', r'<a href="#\1"><title>\1</title>', drawn)
 
 
 class Page:
@@ -82,12 +95,17 @@ class Page:
         self.say(head + "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |"
                                   for row in rows))
 
-    def show(self, figure: Figure, caption: str, anchor: str = "") -> None:
-        """A figure with a numbered caption that serves as its alternative text too; `anchor` names it for links."""
+    def show(self, figure: Figure, caption: str, anchor: str = "", linked: bool = False) -> None:
+        """A figure with a numbered caption that serves as its alternative text too; `anchor` names it for links.
+        linked: its labels lead somewhere, so it is shown as vectors."""
         self._figures += 1
         if anchor:
             self.anchor(f"figure-{anchor}")
-        display(figure, metadata={"image/png": {"alt": caption.replace("`", "")}})
+        text = caption.replace("`", "")
+        if linked:
+            display(HTML(f'<div class="linked">{vectors(figure, text)}</div>'))
+        else:
+            display(figure, metadata={"image/png": {"alt": text}})
         self.say(f"*Figure {self._figures}. {caption}*")
 
     def add(self, *parts: Callable[[Page], None]) -> None:

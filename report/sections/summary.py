@@ -45,14 +45,13 @@ def forest(page: Page) -> None:
     judged = [one for one in claims.judged_on(page) if not one.claim.extension]
     rows = [(f"{one.claim.number} {mark.what}".strip().replace("`", ""), mark.apart, mark.low, mark.high,
              one.found.verdict) for one in judged for mark in one.found.marks]
+    links = [f"#claim-{one.claim.number}" for one in judged for _ in one.found.marks]
     if not rows:
         raise Missing("paper", "results of any claim of the paper")
-    page.show(figures.forest(rows), "All claims of the paper: ours less the paper's figure with its 95 % interval, on "
-              "the band that counts as what the paper says; n are seeds, or pairs of digits in differences of claims 5 "
-              "and 6. Where the paper has no figure (2, 3, 6), zero is the border of what it says. Arrows: beyond the "
-              "axis.", "claims")
-    page.say("Each claim's own page: " + " · ".join(
-        f"[claim {one.claim.number}](#claim-{one.claim.number})" for one in judged) + ".")
+    page.show(figures.forest(rows, links), "All claims of the paper: ours less the paper's figure with its 95 % "
+              "interval, on the band that counts as what the paper says; n are seeds, or pairs of digits in "
+              "differences of claims 5 and 6. Where the paper has no figure (2, 3, 6), zero is the border of what it "
+              "says. Arrows: beyond the axis. Each label leads to its claim's own page.", "claims", linked=True)
 
 
 def table(page: Page) -> None:

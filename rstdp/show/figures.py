@@ -242,7 +242,7 @@ def learning_curve(rows, references: dict | None = None) -> Figure:
         else:
             ax.axhline(100 * float(reference), linestyle="--", color=colour, label=label, linewidth=1.5)
     kind = {"train": "training"}.get(kinds[0], kinds[0]) + " accuracy (%)" if several and kinds else "accuracy (%)"
-    ax.set(xlabel="epoch", ylabel=kind)
+    ax.set(xlabel="passes", ylabel=kind)
     ax.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
     ax.grid(axis="y", color="#e5e5e5", linewidth=0.8)
     if ax.get_legend_handles_labels()[1]:

@@ -44,7 +44,7 @@ function liveNeuron({ $, ask, calm }, views) {
     views.mapOf($("neuron-field"), about, step);
     if (about.weights) views.weights($("neuron-weights"), about, step);
     $("neuron-stairs").innerHTML = about.potentials ? views.staircase(about, step) : "";
-    $("neuron-stairs-text").textContent = about.potentials ? "its potential, step by step" : "";
+    $("neuron-stairs-text").textContent = about.potentials ? "3 · its potential, step by step" : "";
     const [link, chapter] = LINKS[about.name];
     $("neuron-text").innerHTML = `${words()} <a href="${link}.html">Chapter ${chapter}</a>`;
   }

@@ -1,4 +1,4 @@
-// The six stages of the network side by side, one at a time on a phone, or as tables.
+// The six stages of the network side by side, or one at a time and large, as always on a phone, or as tables.
 "use strict";
 
 /** `picked(of, neuron)` is told which neuron of a stage the visitor wants to look into; without one, any. */
@@ -19,19 +19,24 @@ function liveStages({ $, rest }, views, picked) {
     };
     figure.querySelector("button").onclick = () => picked(of);
     $("stages").append(figure);
-    const tab = document.createElement("button");
-    tab.type = "button";
-    tab.textContent = of.title;
-    tab.onclick = () => choose(of.name);
-    $("tabs").append(tab);
+    tab(of.title, of.name);
+  }
+  tab("All", "all");
+
+  function tab(title, name) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = title;
+    button.dataset.shows = name;
+    button.onclick = () => choose(name);
+    $("tabs").append(button);
   }
 
-  /** Which stage a phone shows. */
+  /** Which stage is shown large. Of "all" a phone shows one as well, the one before. */
   function choose(name) {
-    STAGES.forEach((of, i) => {
-      $(`stage-${of.name}`).classList.toggle("current", of.name === name);
-      $("tabs").children[i].setAttribute("aria-pressed", String(of.name === name));
-    });
+    $("stages").classList.toggle("single", name !== "all");
+    for (const button of $("tabs").children) button.setAttribute("aria-pressed", String(button.dataset.shows === name));
+    if (name !== "all") for (const of of STAGES) $(`stage-${of.name}`).classList.toggle("current", of.name === name);
     again();
   }
 
@@ -77,6 +82,7 @@ function liveStages({ $, rest }, views, picked) {
   };
   addEventListener("resize", again); // a wider window shows all stages
   choose("input");
+  if (!matchMedia("(max-width: 720px)").matches) choose("all");
 
   return { draw };
 }

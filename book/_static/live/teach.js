@@ -4,15 +4,17 @@
 function liveTeach({ $, ask, listen, keys, rest }, views, { teaching, card }, facts) {
   const { number } = views;
   const DONE = { reward: "Rewarded", punish: "Punished", neutral: "No comment" };
-  let classes = 2, seed = 1;
+  let classes = 2, seed = 1, shown = null; // the lesson that is on the page
 
   const options = () => ({ counted: $("phi").checked, inhibition: !$("inhibition")?.checked });
 
-  function showLesson({ pixels, label, count, top, decision }) {
+  function showLesson(lesson) {
+    const { pixels, label, count, top, decision } = shown = lesson;
     views.digit($("lesson-image"), pixels, 6);
     $("lesson-image").setAttribute("aria-label", `The lesson's image, a ${label}`);
     $("lesson-number").textContent = `Lesson ${count + 1}`;
-    const first = views.bars($("lesson-bars"), top, Math.max(...top));
+    const most = Math.max(...top), least = Math.min(...top), close = least > 0.6 * most; // a lead would not be seen
+    const first = views.bars($("lesson-bars"), top, most, close ? Math.floor(2 * least - most - 1) : 0);
     $("says").innerHTML = decision < 0 ? "The pupil is silent." : `The pupil says: <b>${decision}</b>, ahead by ${number(first.lead)}`;
     $("undo").disabled = !count;
   }
@@ -22,9 +24,16 @@ function liveTeach({ $, ask, listen, keys, rest }, views, { teaching, card }, fa
     $("accuracy").textContent = `It reads ${number(points.at(-1)[1])} % of digits it has never seen`;
   }
 
-  function showChange({ judgement, before, after, decision, gained, lost, learners }) {
-    $("change").hidden = !before;
-    if (!before) return;
+  function forget() {
+    for (const figure of $("change").querySelectorAll("figure")) figure.hidden = true;
+    $("change-text").textContent = "What a judgement of yours changes will be seen here.";
+  }
+
+  function showChange({ judgement, before, after, decision, gained, lost, learners }, { pixels, label }) {
+    if (!before) return forget();
+    for (const figure of $("change").querySelectorAll("figure")) figure.hidden = false;
+    views.digit($("judged"), pixels, 5);
+    $("judged").setAttribute("aria-label", `The image that was judged, a ${label}`);
     const most = Math.max(views.strongest(before), views.strongest(after));
     views.picture($("before"), before, 3, most);
     views.picture($("after"), after, 3, most);
@@ -55,10 +64,10 @@ function liveTeach({ $, ask, listen, keys, rest }, views, { teaching, card }, fa
   }
 
   const judge = judgement => busy(async () => {
-    const result = await ask("judge", judgement, options()), { change } = result;
+    const judged = shown, result = await ask("judge", judgement, options()), { change } = result;
     after(result);
     await rest();
-    showChange(change);
+    showChange(change, judged);
     if (change.learners > 1) await gallery();
     else if (change.learners) renew(change);
   });
@@ -93,7 +102,7 @@ function liveTeach({ $, ask, listen, keys, rest }, views, { teaching, card }, fa
   const newPupil = () => busy(async () => {
     classes = +$("classes").value;
     const { lesson, curve, heldOut } = await ask("begin", classes, seed++);
-    $("change").hidden = true;
+    forget();
     after({ lesson, curve });
     const taught = facts.taught.filter(each => each.classes === classes).map(
       ({ lessons, accuracy, low, high }) => `${accuracy} % (${low} to ${high}) after ${lessons} lessons`);
@@ -107,7 +116,7 @@ function liveTeach({ $, ask, listen, keys, rest }, views, { teaching, card }, fa
     $("teach-progress").value = 0;
     const result = await ask("byItself", count, options());
     $("stop").disabled = $("teach-progress").hidden = true;
-    $("change").hidden = true;
+    forget();
     after(result);
     await gallery();
   });
@@ -115,7 +124,7 @@ function liveTeach({ $, ask, listen, keys, rest }, views, { teaching, card }, fa
   const undo = () => busy(async () => {
     const result = await ask("undo");
     if (!result) return;
-    $("change").hidden = true;
+    forget();
     after(result);
     await gallery();
   });
@@ -125,7 +134,7 @@ function liveTeach({ $, ask, listen, keys, rest }, views, { teaching, card }, fa
     $("insisted").textContent = told ? `It saw a ${told.label} and said ${told.said.join(", ")}; now it says ${told.then}. Undo takes it back, one reward at a time.`
       : "It reads every image of its lessons rightly: take a new pupil.";
     if (!told) return;
-    $("change").hidden = true;
+    forget();
     after(told);
     await gallery();
   });

@@ -13,6 +13,10 @@ function liveTry({ $, ask, listen }, views, watch, { watching, card }) {
       number(same)} of them at the same time.`;
   }
 
+  /** All that is not as usual, as its labels say it. */
+  const names = () => [...$("cards").querySelectorAll("[data-setting]")].filter(({ dataset }) => dataset.setting in settings).map(
+    ({ labels }) => labels[0].textContent.replace(/\s+/g, " ").trim()).concat(settings.blank ? ["a blank pad"] : []);
+
   /** Compare the network as it is tried with the usual one, on the same digit, and say so in a card. */
   async function outcome(id) {
     const before = await ask("run", watch.pad.source);
@@ -21,9 +25,11 @@ function liveTry({ $, ask, listen }, views, watch, { watching, card }) {
     const said = ({ decision, best }) => decision < 0 ? "silence" : `${decision} (ahead by ${number(views.leader(best[LAST]).lead)})`;
     $(`card-${id}`).querySelector(".live-outcome").textContent =
       `Usually: ${said(before)}. Now: ${said(view)}.${LAYER[id] ? kept(LAYER[id], before, view) : ""}`;
-    const changed = Object.keys(settings).length;
-    $("status").innerHTML = changed ? 'Something is changed under “Try”. <button type="button">Back to normal</button>' : "";
-    if (changed) $("status").querySelector("button").onclick = normal;
+    const changed = names();
+    $("status").innerHTML = changed.length ? '<span></span><button type="button">Back to normal</button>' : "";
+    if (!changed.length) return;
+    $("status").querySelector("span").textContent = `Changed under “Try”: ${changed.join("; ")}.`;
+    $("status").querySelector("button").onclick = normal;
   }
 
   /** Take a control's value over; settings hold only what is not as usual. */

@@ -113,15 +113,16 @@ function liveViews() {
     return order[0][0] > 0 ? { label: order[0][1], lead: order[0][0] - order[1][0], next: order[1][1] } : null;
   }
 
-  /** Potentials as bars, one for each label; the leader has a star as well as another colour. */
-  function bars(list, best, most) {
+  /** Potentials as bars, one for each label; the leader has a star as well as another colour. Bars that would look all
+   * alike begin at a number of their own, which is said. */
+  function bars(list, best, most, from = 0) {
     const first = leader(best);
     list.innerHTML = best.map((value, label) => {
       const leads = first?.label === label;
       return `<li class="${leads ? "leads" : ""}"><b>${label}</b><span class="track"><span style="width:${
-        (100 * value / Math.max(1, most)).toFixed(1)}%"></span></span><span class="value">${
+        (100 * (value - from) / Math.max(1, most - from)).toFixed(1)}%"></span></span><span class="value">${
         number(value)}${leads ? " ★" : ""}</span></li>`;
-    }).join("");
+    }).join("") + (from ? `<li class="begin">bars begin at ${number(from)}</li>` : "");
     return first;
   }
 
@@ -274,7 +275,7 @@ function liveViews() {
     const x = lessons => 46 + 320 * lessons / last, y = accuracy => 160 - 1.45 * accuracy, chance = 100 / classes;
     const line = points.map(([lessons, accuracy], i) => `${i ? "L" : "M"}${x(lessons).toFixed(1)} ${
       y(accuracy).toFixed(1)}`).join("");
-    const end = points.at(-1), marks = [0, 1 / 3, 2 / 3, 1].map(share => Math.round(last * share));
+    const end = points.at(-1), under = end && (end[1] > 85 || end[1] < chance), marks = [0, 1 / 3, 2 / 3, 1].map(share => Math.round(last * share));
     return `<svg viewBox="0 0 430 202" role="img" aria-label="Accuracy on held-out digits${end ? `: ${number(end[1])
     } per cent after ${end[0]} lessons` : ""}"><path class="axis" d="M46 10V160H372"/>
       <path class="limit" d="M46 ${y(chance)}H366"/><text x="374" y="${y(chance) + 4}">chance</text>
@@ -282,7 +283,7 @@ function liveViews() {
       ${marks.map(v => `<text x="${x(v)}" y="178" text-anchor="middle">${v}</text>`).join("")}
       <text x="206" y="196" text-anchor="middle">lessons</text>${line ? `<path class="line" d="${line}"/>` : ""}${
       end ? `<circle class="spike" cx="${x(end[0])}" cy="${y(end[1])}" r="4"/><text class="strong" x="${
-        Math.min(x(end[0]) + 8, 376)}" y="${y(end[1]) + (end[1] > 85 ? 20 : -8)}">${number(end[1])} %</text>` : ""}</svg>`;
+        Math.min(x(end[0]) + 8, 376)}" y="${y(end[1]) + (under ? 20 : -8)}">${number(end[1])} %</text>` : ""}</svg>`;
   }
 
   return { BINS, STAGES, CHANNELS, number, digit, stage, neuronAt, counts, leader, bars, table, staircase, feature, window: window_,
