@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import os
 import shutil
+import socket
+import subprocess
 import sys
 
 import pytest
@@ -211,6 +214,23 @@ def test_a_cluster_needs_its_package(capsys, monkeypatch):
     assert main(["run", "digits", "--cluster", "tcp://nowhere:1"]) == 2
     found = capsys.readouterr()
     assert "--cluster needs the package distributed: pip install" in found.err and not found.out
+
+
+def test_a_cluster_that_cannot_import_this_repository_is_refused(tmp_path, capsys):
+    """A scheduler that was started elsewhere; dask itself would say so in its own log only, and the runs would wait."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    here = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, "-m", "dask", "scheduler", f"--host=127.0.0.1:{port}", "--no-dashboard"]
+    scheduler = subprocess.Popen(command, cwd=tmp_path, env=here, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        assert main(["run", "digits", "--cluster", f"tcp://127.0.0.1:{port}"]) == 2
+    finally:
+        scheduler.kill()
+        scheduler.wait()
+    found = capsys.readouterr()
+    assert "the scheduler cannot import this repository; start both in its folder" in found.err and not found.out
 
 
 # --- what the code computed before it changed ---

@@ -220,7 +220,8 @@ def run_experiment(experiment: experiments.Experiment, options, own: bool = Fals
 
 @contextlib.contextmanager
 def _cluster(address: str) -> Iterator[None]:
-    """Runs are spread over a dask cluster. Raises ValueError where the package is missing."""
+    """Runs are spread over a dask cluster. Raises ValueError where the package is missing, where nobody answers, and
+    where the scheduler or a worker cannot import this repository, which dask itself would only wait for."""
     try:
         from distributed import Client
     except ImportError:
@@ -229,5 +230,15 @@ def _cluster(address: str) -> Iterator[None]:
         client = Client(address)
     except Exception as error:  # whatever else may answer there
         raise ValueError(f"--cluster: no dask scheduler answers at {address} ({error})") from None
-    with client, parallel_config(backend="dask"):
-        yield
+
+    def found() -> bool:  # inside, so that it is sent as it stands, and needs no import to be read
+        import importlib.util
+        return all(map(importlib.util.find_spec, ("report", "rstdp")))
+
+    with client:
+        there = {"the scheduler": client.run_on_scheduler(found), **client.run(found)}
+        if missing := [who for who, finds in there.items() if not finds]:
+            raise ValueError(f"--cluster: {', '.join(missing)} cannot import this repository; start both in its "
+                             f"folder: python -m dask scheduler, python -m dask worker {address}")
+        with parallel_config(backend="dask"):
+            yield
