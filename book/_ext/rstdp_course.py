@@ -201,7 +201,7 @@ def as_text(lines: list[str]) -> list[str]:
     """A docstring, which is plain text with names in backticks and now and then a table, for reStructuredText."""
     rows = []
     for line in lines:
-        line = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", line)
+        line = re.sub(r"(?<![`:])`([^`]+)`(?!`)", r"``\1``", line)  # not the text of a role, :math:`x`
         parts = re.split("(``.*?``)", line)
         line = "".join(part if part.startswith("``") else part.replace("*", r"\*") for part in parts)
         if line.startswith("|"):

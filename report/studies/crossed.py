@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -31,7 +32,8 @@ def learned(config: Config, seeds: tuple[int, int], train: np.ndarray, labels: n
             test_labels: np.ndarray) -> list[dict]:
     """A row for each pass of S3, from the first weights of seeds[1], over spike times of C2 from S1 and S2 of seeds[0].
     """
-    train, labels, test, test_labels = map(torch.from_numpy, (train, labels, test, test_labels))
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # maps of files, which are only read
+        train, labels, test, test_labels = map(torch.from_numpy, (train, labels, test, test_labels))
     network, phi, rows = Network(config, seeds[1]), (1.0, 1.0), []
     for epoch in range(1, config.s3.epochs + 1):
         started = time.perf_counter()
