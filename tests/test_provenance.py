@@ -14,6 +14,7 @@ from report.studies import benchmark, crossed, readout, second_try, slow_weights
 from report.studies.handmade import runs as handmade
 from report.studies.nmnist import decisions, real, validation
 from report.studies.reward import rules as reward
+from report.studies.student import as_run
 from report.studies.student import rules as student
 from report.studies.task2 import choices, model
 from report.studies.verify import agreement
@@ -65,6 +66,7 @@ EVENTS = ("nmnist", "nmnist-first", "nmnist-saccades", "nmnist-stabilised")
 CHANGES = {
     "student": (student, "neuron_classes", lambda network, c2: torch.zeros(20, 100, dtype=torch.int64),
                 lambda: runs("student", "student-full", "nmnist-first", passes="student")),
+    "student-as-run": (as_run, "BOUNDS", (0.3, 0.8), lambda: {"student-agreement"}),
     "s2-reward": (reward, "both_learner", silent_learner, lambda: runs("s2-reward")),
     "first-spike": (reward, "first_spike_learner", lambda network, learns=True: reward.learning.rstdp_learner(network),
                     lambda: runs("first-spike")),

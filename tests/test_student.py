@@ -1,10 +1,14 @@
 """The rules of an earlier replication, against the plain rules where both must agree and by hand where they differ."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from report.studies.student import rules
+from report.__main__ import main
+from report.studies.student import agreement as their_program
+from report.studies.student import as_run, rules
 from report.studies.student.rules import StudentConfig, StudentPasses
 from rstdp import competition, fast, layers, learning, plasticity
 from rstdp.config import SPYKETORCH
@@ -143,3 +147,107 @@ def test_unknown_rules_are_refused():
 
 def test_defaults_leave_the_fingerprint():
     assert STUDENT.digest() == SPYKETORCH.digest() != STUDENT.replace({"update_every": 10}).digest()
+
+
+# --- as their program runs ---
+
+
+def steps(*fired):
+    """Spikes (T, 1, 1, 2, 2) of one map; fired: (step, row, column)."""
+    spikes = torch.zeros(15, 1, 1, 2, 2)
+    for step, row, column in fired:
+        spikes[step, 0, 0, row, column] = 1
+    return spikes
+
+
+def test_a_cell_passes_on_every_spike_of_its_window_and_late_ones_add_up():
+    cells = as_run.pooled(steps((3, 0, 0), (3, 1, 1), (9, 0, 1)), "s1")
+    assert cells.shape == (15, 1, 1, 3, 3) and cells.sum() == 2  # steps 3 and 9, in the middle; two at once are one
+    assert as_run.left(cells)[0, 0, 1, 1] == (15 - 3) + (15 - 9)
+    assert as_run.read_out(cells, torch.full((1, 1, 3, 3), 0.5))[0, 0, 0, 0] == 2 * 0.5
+
+
+def test_a_neuron_fires_once_at_its_threshold():
+    spikes, last = as_run.fire(torch.tensor([7.0, 8.0, 1.0]).view(3, 1, 1, 1, 1))
+    assert spikes.flatten().tolist() == [0, 1, 0] and last.item() == 16
+
+
+def test_winners_are_early_then_strong_then_first_and_the_first_of_all_where_nobody_is_left():
+    spikes, potential = steps((4, 0, 0), (2, 1, 0), (2, 1, 1)), torch.tensor([[[[9.0, 0.0], [5.0, 6.0]]]])
+    assert as_run.winners(spikes, potential, 3, 0).tolist() == [[3, 2, 0]]
+    assert as_run.winners(spikes, potential, 2, 1).tolist() == [[3, 0]]
+
+
+def test_a_map_that_wins_twice_learns_from_its_last_win():
+    pre, post = torch.tensor([[[[8.0, 3.0, 8.0]]]]), torch.tensor([[[[5.0, 5.0, 5.0]]]])
+    arguments = torch.zeros(1, 1, 1, 1), pre, post, torch.ones(1, 1, 1, 3)
+    both, last = (as_run.change(*arguments, torch.tensor([won]), [(1.0, -2.0)], soft=False).item()
+                  for won in ([0, 1], [1, 0]))
+    assert (both, last) == (-2, 1)  # not -1, their sum
+    assert as_run.change(*arguments[:3], torch.zeros(1, 1, 1, 3), torch.tensor([[0]]), [(1.0, -2.0)], False).item() == 0
+
+
+def test_rates_double_after_every_fifth_batch_but_the_first():
+    plus = [rate[0] for rate, _ in zip(as_run.rates(), range(40))]
+    assert plus[:6] == [0.004] * 6 and plus[6:11] == [0.008] * 5 and plus[11] == 0.016 and plus[-1] == 0.15
+
+
+class Pretended:
+    """`as_run` itself in place of their program, in float32; fault: added to every weight it learns."""
+
+    def __init__(self, weights, fault=0.0):
+        self.weights, self.fault = {name: weight.clone() for name, weight in weights.items()}, fault
+        rule = SimpleNamespace(update_all_learning_rate=lambda *rates: setattr(self, "rates", rates))
+        self.net = SimpleNamespace(stdp1=rule, stdp2=rule, get_decision=lambda: self.decisions)
+
+    def weight(self, name):
+        return self.weights[name].double()
+
+    def show(self, frames):
+        seen = {"image": frames}
+        for name, before in (("s1", "image"), ("s2", "c1")):
+            seen[name], seen[f"v{name[1]}"] = as_run.layer(seen[before], self.weights[name])
+            seen[f"c{name[1]}"] = as_run.pooled(seen[name], name)
+        seen["v3"] = as_run.read_out(seen["c2"], self.weights["s3"])
+        self.decisions = as_run.decide(seen["v3"])
+        return seen
+
+    def winners(self, name, seen):
+        return as_run.winners(seen[name].double(), seen[f"v{name[1]}"].double(), *as_run.LAYERS[name])
+
+    def learn(self, name, seen):
+        inputs = seen["image" if name == "s1" else "c1"]
+        self.weights[name] = as_run.learn(self.weights[name], name, inputs, self.rates) - self.fault
+
+    def learn_s3(self, seen, right, phi):
+        labels = torch.where(right, self.decisions, self.decisions - 1)
+        self.weights["s3"] = as_run.learn_s3(self.weights["s3"], seen["c2"], self.decisions, labels, phi) - self.fault
+
+
+@pytest.mark.parametrize("fault", [0.0, 1e-4])
+def test_what_differs_from_their_program_is_counted_where_it_arises(fault, monkeypatch):
+    monkeypatch.setattr(their_program, "BATCH", 4)
+    random = torch.Generator().manual_seed(1)
+    weights = {name: 0.5 + 0.3 * torch.rand(shape, generator=random) for name, shape in (
+        ("s1", (3, 6, 5, 5)), ("s2", (4, 3, 3, 3)), ("s3", (20, 4, 3, 3)))}
+    times = torch.randint(0, 20, (8, 6, 18, 18), generator=random).clamp(max=15).to(torch.uint8)
+    rows = list(their_program.compared(Pretended(weights, fault), times, torch.arange(8)))
+    wrong = {(layer, what): sum(row[-1] for row in rows if row[:2] == (layer, what)) for layer, what, *_ in rows}
+    learned = [("S1", "weights after a batch"), ("S2", "weights after a batch"), ("S3", "weights after a batch")]
+    assert all(bool(wrong[key]) == bool(fault) for key in learned)
+    assert not any(count for (_, what), count in wrong.items() if what in ("spikes", "decisions", "images' winners"))
+    assert sum(row[2] for row in rows if row[:2] == ("S3", "decisions")) == 8
+
+
+def test_winners_that_rounding_exchanges_are_ties_and_others_are_not():
+    spikes, potential = steps((2, 0, 0), (2, 0, 1), (5, 1, 0)), torch.tensor([[[[20.0, 20.0 + 1e-5], [30.0, 0.0]]]])
+    apart = [their_program.winners_apart(torch.tensor([[1, 2]]), torch.tensor([other]), spikes, potential)
+             for other in ([1, 2], [0, 2], [2, 1])]
+    assert [counted for counted, _ in apart] == [(1, 0, 0), (1, 1, 0), (1, 0, 1)]
+    assert [maps.tolist() for _, maps in apart] == [[], [0], []]
+
+
+def test_without_their_program_the_study_says_where_it_comes_from(monkeypatch, capsys, tmp_path, mnist):
+    monkeypatch.delenv("STUDENT_SRC", raising=False)
+    assert main(["run", "student-agreement", "--out", str(tmp_path / "out")]) == 2
+    assert "let STUDENT_SRC name its folder src" in capsys.readouterr().err

@@ -63,7 +63,8 @@ def estimates(rows: dict[str, Estimate], xlabel: str = CHANGE, groups: dict[str,
         for ax, edge in ((axes[0], 1), (axes[1], 0)):  # the usual marks of a cut axis
             ax.plot([edge, edge], [0, 1], transform=ax.transAxes, marker=[(-1, -2), (1, 2)], color="black",
                     linestyle="none", markersize=10, clip_on=False)
-    fig.supxlabel(xlabel, fontsize=11)
+    # of the figure as a whole it would lie on the legend
+    axes[-1 if len(spans) > 1 and spans[0][1] < spans[1][0] else 0].set_xlabel(xlabel)
     if groups:
         legend_below(fig, handles=axes[0].get_legend_handles_labels()[0])
     return fig

@@ -52,7 +52,7 @@ function liveNeuron({ $, ask, calm }, views) {
   /** Its equation, in numbers. */
   function words() {
     const { name, time, potentials } = about;
-    const fires = time === null || time > LAST ? "It stays silent for this image." : `It fires in step ${time}.`;
+    const fires = time === null || time > LAST ? "For this image this one stays silent." : `This one fires in step ${time}.`;
     if (name === "input") {
       return `Response of the filter: ${number(about.response)}; ${about.response ? `divided by the mean around it: ${
         number(about.value)}. Its rank among all decides its step` : "under 50, so it is dropped"}. ${fires}`;
@@ -64,7 +64,7 @@ function liveNeuron({ $, ask, calm }, views) {
     }
     const inputs = `${number(about.heard)} of its ${number(about.inputs)} inputs`;
     return name === "s3" ? `V = Σ w over the ${inputs} that have spiked = ${number(potentials[LAST])}. No threshold: the largest of all potentials decides.`
-      : `V(${step}) = Σ w s = ${number(potentials[step])}; ${inputs} spike in all. It fires the first time that V &gt; ${number(about.threshold)}. ${fires}`;
+      : `V(${step}) = Σ w s = ${number(potentials[step])}; ${inputs} spike in all. A neuron fires when V is first above ${number(about.threshold)}. ${fires}`;
   }
 
   /** The network has seen another image: look at the same neuron again. */

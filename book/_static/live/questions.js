@@ -16,8 +16,9 @@ function liveQuestions(facts) {
     { id: "contrast", ask: "You draw the same digit with half the contrast: every grey level is halved. What happens to the spikes?",
       options: ["Half as many spikes", "The same spikes, half as strong", "Most stay, in the same order", "All of them come later"],
       right: 2, why: `Spikes have no size, and a response is divided by the mean around it before all are ranked: halving everything leaves
-        the ranks alone. Only one thing in the encoder knows absolute grey levels: DoG responses under 50 are dropped, so the faintest spikes go,
-        and the bins of those that stay get a little smaller. Turn the contrast down until that threshold really bites.
+        the ranks alone. Only one thing on the way to spikes knows absolute grey levels: responses of the contrast filters under 50 are dropped, so
+        the faintest spikes go. Those that stay keep their order, though with fewer of them many move to the step before or after, and as all that
+        follows hears less, the lead shrinks. Turn the contrast down until that threshold really bites.
         ${chapter("01-from-pixels-to-spike-times", 1)}`,
       control: slider("contrast", "contrast", "contrast", 5, 100, 100, 5, " %") },
     { id: "scramble", ask: "Each spike of C2 gets another time, drawn by lot. What does the network decide?",

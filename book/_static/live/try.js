@@ -6,10 +6,10 @@ function liveTry({ $, ask, listen }, views, watch, { watching, card }) {
   const LAYER = { contrast: "input", scramble: "c2", s1: "s1", s2: "s2" }; // the first that a control changes
 
   /** How many spikes of a layer there were, there are, and how many came at the same time. */
-  function kept(name, before, now) {
+  function kept(name, before, now, when) {
     const [a, b] = [before, now].map(({ times }) => times[name].data), count = data => data.reduce((sum, t) => sum + (t <= LAST), 0);
     const same = a.reduce((sum, t, i) => sum + (t <= LAST && t === b[i]), 0);
-    return ` ${STAGES.find(stage => stage.name === name).title}: ${number(count(a))} spikes usually, ${number(count(b))} now, ${
+    return ` ${STAGES.find(stage => stage.name === name).title}: ${number(count(a))} spikes ${when}, ${number(count(b))} now, ${
       number(same)} of them at the same time.`;
   }
 
@@ -17,14 +17,18 @@ function liveTry({ $, ask, listen }, views, watch, { watching, card }) {
   const names = () => [...$("cards").querySelectorAll("[data-setting]")].filter(({ dataset }) => dataset.setting in settings).map(
     ({ labels }) => labels[0].textContent.replace(/\s+/g, " ").trim()).concat(settings.blank ? ["a blank pad"] : []);
 
-  /** Compare the network as it is tried with the usual one, on the same digit, and say so in a card. */
+  /** Compare the network as it is tried with the one without this card's control, on the same digit, and say so there. */
   async function outcome(id) {
-    const before = await ask("run", watch.pad.source);
+    const others = { ...settings }, own = $(`card-${id}`).querySelectorAll("[data-setting]");
+    for (const { dataset } of own) delete others[dataset.setting];
+    if (id === "blank") delete others.blank;
+    const alone = !Object.keys(others).length, before = await ask("run", watch.pad.source, others);
     await watch.run();
     const { view } = watch;
     const said = ({ decision, best }) => decision < 0 ? "silence" : `${decision} (ahead by ${number(views.leader(best[LAST]).lead)})`;
     $(`card-${id}`).querySelector(".live-outcome").textContent =
-      `Usually: ${said(before)}. Now: ${said(view)}.${LAYER[id] ? kept(LAYER[id], before, view) : ""}`;
+      `${alone ? "Usually" : "With what else is changed, but without this"}: ${said(before)}. Now: ${said(view)}.${
+        LAYER[id] ? kept(LAYER[id], before, view, alone ? "usually" : "without this") : ""}`;
     const changed = names();
     $("status").innerHTML = changed.length ? '<span></span><button type="button">Back to normal</button>' : "";
     if (!changed.length) return;

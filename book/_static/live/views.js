@@ -275,7 +275,9 @@ function liveViews() {
     const x = lessons => 46 + 320 * lessons / last, y = accuracy => 160 - 1.45 * accuracy, chance = 100 / classes;
     const line = points.map(([lessons, accuracy], i) => `${i ? "L" : "M"}${x(lessons).toFixed(1)} ${
       y(accuracy).toFixed(1)}`).join("");
-    const end = points.at(-1), under = end && (end[1] > 85 || end[1] < chance), marks = [0, 1 / 3, 2 / 3, 1].map(share => Math.round(last * share));
+    const end = points.at(-1), under = end && (end[1] > 85 || end[1] < chance);
+    const step = [5, 10, 20, 50, 100, 200, 500].find(size => last / size <= 6) ?? 1000;
+    const marks = Array.from({ length: Math.floor(last / step) + 1 }, (_, i) => step * i);
     return `<svg viewBox="0 0 430 202" role="img" aria-label="Accuracy on held-out digits${end ? `: ${number(end[1])
     } per cent after ${end[0]} lessons` : ""}"><path class="axis" d="M46 10V160H372"/>
       <path class="limit" d="M46 ${y(chance)}H366"/><text x="374" y="${y(chance) + 4}">chance</text>

@@ -58,7 +58,8 @@ function liveWatch(page, views) {
     const { step } = transport, first = views.bars($("bars"), view.best[step], Math.max(...view.best[LAST]));
     $("verdict").textContent = !first ? (step === LAST ? "Silence: no decision" : "Nothing has reached S3 yet")
       : step < LAST ? `So far, a ${first.label} …` : `It says: ${view.decision}`;
-    $("so-far").textContent = $("verdict").textContent; // beside the steps, which stay in sight
+    // beside the steps, which stay in sight, and below the pad, where a phone shows nothing else
+    $("so-far").textContent = $("pad-says").textContent = $("verdict").textContent;
     $("lead").textContent = first ? `Ahead of ${first.next} by ${number(first.lead)}. Computed in ${Math.round(view.milliseconds)} ms.` : "";
     neuron.draw(step);
     stages.draw(view, step);
