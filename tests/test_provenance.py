@@ -66,7 +66,7 @@ EVENTS = ("nmnist", "nmnist-first", "nmnist-saccades", "nmnist-stabilised")
 CHANGES = {
     "student": (student, "neuron_classes", lambda network, c2: torch.zeros(20, 100, dtype=torch.int64),
                 lambda: runs("student", "student-full", "nmnist-first", passes="student")),
-    "student-as-run": (as_run, "BOUNDS", (0.3, 0.8), lambda: {"student-agreement"}),
+    "student-as-run": (as_run, "LAYERS", {"s1": (1, 0), "s2": (1, 0)}, lambda: {"student-agreement", "student-as-run"}),
     "s2-reward": (reward, "both_learner", silent_learner, lambda: runs("s2-reward")),
     "first-spike": (reward, "first_spike_learner", lambda network, learns=True: reward.learning.rstdp_learner(network),
                     lambda: runs("first-spike")),

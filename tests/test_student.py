@@ -8,10 +8,11 @@ import torch
 
 from report.__main__ import main
 from report.studies.student import agreement as their_program
-from report.studies.student import as_run, rules
+from report.studies.student import as_run, as_run_training, rules
 from report.studies.student.rules import StudentConfig, StudentPasses
 from rstdp import competition, fast, layers, learning, plasticity
 from rstdp.config import SPYKETORCH
+from rstdp.encoding import first_spike, spike_wave
 from rstdp.network import Network
 
 BINS = 15
@@ -164,7 +165,7 @@ def test_a_cell_passes_on_every_spike_of_its_window_and_late_ones_add_up():
     cells = as_run.pooled(steps((3, 0, 0), (3, 1, 1), (9, 0, 1)), "s1")
     assert cells.shape == (15, 1, 1, 3, 3) and cells.sum() == 2  # steps 3 and 9, in the middle; two at once are one
     assert as_run.left(cells)[0, 0, 1, 1] == (15 - 3) + (15 - 9)
-    assert as_run.read_out(cells, torch.full((1, 1, 3, 3), 0.5))[0, 0, 0, 0] == 2 * 0.5
+    assert as_run.read_out(cells.sum(0), torch.full((1, 1, 3, 3), 0.5))[0, 0, 0, 0] == 2 * 0.5
 
 
 def test_a_neuron_fires_once_at_its_threshold():
@@ -174,8 +175,8 @@ def test_a_neuron_fires_once_at_its_threshold():
 
 def test_winners_are_early_then_strong_then_first_and_the_first_of_all_where_nobody_is_left():
     spikes, potential = steps((4, 0, 0), (2, 1, 0), (2, 1, 1)), torch.tensor([[[[9.0, 0.0], [5.0, 6.0]]]])
-    assert as_run.winners(spikes, potential, 3, 0).tolist() == [[3, 2, 0]]
-    assert as_run.winners(spikes, potential, 2, 1).tolist() == [[3, 0]]
+    assert as_run.winners(as_run.left(spikes), potential, 3, 0).tolist() == [[3, 2, 0]]
+    assert as_run.winners(as_run.left(spikes), potential, 2, 1).tolist() == [[3, 0]]
 
 
 def test_a_map_that_wins_twice_learns_from_its_last_win():
@@ -188,7 +189,9 @@ def test_a_map_that_wins_twice_learns_from_its_last_win():
 
 
 def test_rates_double_after_every_fifth_batch_but_the_first():
-    plus = [rate[0] for rate, _ in zip(as_run.rates(), range(40))]
+    plus = [0.004]
+    for batch in range(39):
+        plus.append(as_run.later(plus[-1], batch))
     assert plus[:6] == [0.004] * 6 and plus[6:11] == [0.008] * 5 and plus[11] == 0.016 and plus[-1] == 0.15
 
 
@@ -208,25 +211,25 @@ class Pretended:
         for name, before in (("s1", "image"), ("s2", "c1")):
             seen[name], seen[f"v{name[1]}"] = as_run.layer(seen[before], self.weights[name])
             seen[f"c{name[1]}"] = as_run.pooled(seen[name], name)
-        seen["v3"] = as_run.read_out(seen["c2"], self.weights["s3"])
+        seen["v3"] = as_run.read_out(seen["c2"].sum(0), self.weights["s3"])
         self.decisions = as_run.decide(seen["v3"])
         return seen
 
     def winners(self, name, seen):
-        return as_run.winners(seen[name].double(), seen[f"v{name[1]}"].double(), *as_run.LAYERS[name])
+        return as_run.winners(as_run.left(seen[name].double()), seen[f"v{name[1]}"].double(), *as_run.LAYERS[name])
 
     def learn(self, name, seen):
-        inputs = seen["image" if name == "s1" else "c1"]
-        self.weights[name] = as_run.learn(self.weights[name], name, inputs, self.rates) - self.fault
+        pre, post = as_run.left(seen["image" if name == "s1" else "c1"]), as_run.left(seen[name])
+        self.weights[name] = as_run.learned(self.weights[name], name, pre, post, seen[f"v{name[1]}"], self.rates[0])
+        self.weights[name] -= self.fault
 
     def learn_s3(self, seen, right, phi):
-        labels = torch.where(right, self.decisions, self.decisions - 1)
-        self.weights["s3"] = as_run.learn_s3(self.weights["s3"], seen["c2"], self.decisions, labels, phi) - self.fault
+        self.weights["s3"] = as_run.learned_s3(self.weights["s3"], seen["c2"].sum(0), right, phi) - self.fault
 
 
 @pytest.mark.parametrize("fault", [0.0, 1e-4])
 def test_what_differs_from_their_program_is_counted_where_it_arises(fault, monkeypatch):
-    monkeypatch.setattr(their_program, "BATCH", 4)
+    monkeypatch.setattr(as_run, "BATCH", 4)
     random = torch.Generator().manual_seed(1)
     weights = {name: 0.5 + 0.3 * torch.rand(shape, generator=random) for name, shape in (
         ("s1", (3, 6, 5, 5)), ("s2", (4, 3, 3, 3)), ("s3", (20, 4, 3, 3)))}
@@ -241,7 +244,7 @@ def test_what_differs_from_their_program_is_counted_where_it_arises(fault, monke
 
 def test_winners_that_rounding_exchanges_are_ties_and_others_are_not():
     spikes, potential = steps((2, 0, 0), (2, 0, 1), (5, 1, 0)), torch.tensor([[[[20.0, 20.0 + 1e-5], [30.0, 0.0]]]])
-    apart = [their_program.winners_apart(torch.tensor([[1, 2]]), torch.tensor([other]), spikes, potential)
+    apart = [their_program.winners_apart(torch.tensor([[1, 2]]), torch.tensor([other]), as_run.left(spikes), potential)
              for other in ([1, 2], [0, 2], [2, 1])]
     assert [counted for counted, _ in apart] == [(1, 0, 0), (1, 1, 0), (1, 0, 1)]
     assert [maps.tolist() for _, maps in apart] == [[], [0], []]
@@ -251,3 +254,40 @@ def test_without_their_program_the_study_says_where_it_comes_from(monkeypatch, c
     monkeypatch.delenv("STUDENT_SRC", raising=False)
     assert main(["run", "student-agreement", "--out", str(tmp_path / "out")]) == 2
     assert "let STUDENT_SRC name its folder src" in capsys.readouterr().err
+
+
+def test_what_trains_computes_what_the_readable_rules_say(monkeypatch):
+    """Spikes, cells that spike again, counts, and weights after two batches of each layer."""
+    monkeypatch.setattr(as_run, "BATCH", 4)
+    random = torch.Generator().manual_seed(2)
+    weights = {name: 0.5 + 0.3 * torch.rand(shape, generator=random) for name, shape in (
+        ("s1", (5, 6, 5, 5)), ("s2", (6, 5, 3, 3)), ("s3", (20, 6, 5, 5)))}
+    weights["s1"] = (4 * weights["s1"]).round() / 4  # potentials that lie on the threshold
+    times = torch.randint(0, 140, (8, 6, 28, 28), generator=random).clamp(max=15).to(torch.uint8)
+    model, readable = as_run_training.Model(dict(weights)), {name: weight.clone() for name, weight in weights.items()}
+    inputs, mine = spike_wave(times), times
+    for name in ("s1", "s2"):
+        spikes, potential = as_run.layer(inputs, readable[name])
+        fired, last = model.layer(name, mine)
+        assert torch.equal(first_spike(spikes), fired) and torch.allclose(potential, last)
+        assert 0 < (fired < 15).float().mean() < 1, name
+        plus = as_run.FIRST_RATE
+        for number, batch in enumerate(inputs.split(4, 1)):
+            spikes, potential = as_run.layer(batch, readable[name])
+            pre, post = as_run.left(batch), as_run.left(spikes)
+            readable[name] = as_run.learned(readable[name], name, pre, post, potential, plus)
+            plus = as_run.later(plus, number)
+        assert model.learn(name, mine, as_run.FIRST_RATE) == plus
+        assert torch.allclose(model.weights[name], readable[name]) and not torch.equal(readable[name], weights[name])
+        inputs, mine = as_run.pooled(as_run.layer(inputs, readable[name])[0], name), model.pooled(name, mine)
+    counts, labels = inputs.sum(0), torch.arange(8)
+    assert torch.equal(counts, mine.float()) and counts.max() > 1
+    assert torch.equal(model.decide(mine), as_run.decide(as_run.read_out(counts, readable["s3"])))
+    right, phi = model.learn_s3(mine, labels, (1.0, 1.0))
+    known = (1.0, 1.0)
+    for part, target in zip(counts.split(4), labels.split(4)):
+        hit = as_run.decide(as_run.read_out(part, readable["s3"])) == target
+        readable["s3"] = as_run.learned_s3(readable["s3"], part, hit, known)
+        known = 1 - float(hit.float().mean()), float(hit.float().mean())
+    assert phi == known and torch.allclose(model.weights["s3"], readable["s3"])
+    assert not torch.equal(readable["s3"], weights["s3"])

@@ -15,14 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from rstdp.config import SPYKETORCH
-from rstdp.encoding import spike_wave
+from rstdp.encoding import BINS, spike_wave
 from rstdp.network import Network
 
 from ...lab import registry
@@ -30,7 +29,7 @@ from ...lab.runner import Job
 from . import as_run
 
 FILES = ("network.py", "neuron.py", "plasticity.py")  #: of theirs
-BATCH, CLOSE, ROUNDING = 100, 1e-5, 1e-6  #: images; potentials that float32 sums may exchange; weights that are equal
+CLOSE, ROUNDING = 1e-5, 1e-6  #: potentials that float32 sums may exchange; weights that are equal
 COLUMNS = ["layer", "what", "values", "ties", "different"]
 
 
@@ -114,17 +113,17 @@ def spikes_apart(mine: Tensor, theirs: Tensor, inputs: Tensor, weight: Tensor) -
     return apart.numel(), int((apart & tie).sum()), int((apart & ~tie).sum())
 
 
-def winners_apart(mine: Tensor, theirs: Tensor, spikes: Tensor, potential: Tensor) -> tuple[tuple, Tensor]:
+def winners_apart(mine: Tensor, theirs: Tensor, left: Tensor, potential: Tensor) -> tuple[tuple, Tensor]:
     """Images, those whose winners rounding exchanges, others that differ; and the maps (F,) that won in the former.
 
     The first two that differ are a tie where both are as early, and their potentials are as near as the rounding
     of their rank, which adds up to T times the largest potential to it in float32.
     """
-    steps, flat, size = as_run.left(spikes).flatten(1), potential.flatten(1), potential[0, 0].numel()
+    steps, flat, size = left.flatten(1), potential.flatten(1), potential[0, 0].numel()
     images = (mine != theirs).any(1).nonzero()[:, 0]
     first = (mine != theirs)[images].int().argmax(1)
     one, other = mine[images, first], theirs[images, first]
-    near = (flat[images, one] - flat[images, other]).abs() <= len(spikes) * 2.0**-22 * potential.max()
+    near = (flat[images, one] - flat[images, other]).abs() <= BINS * 2.0**-22 * potential.max()
     tie = (steps[images, one] == steps[images, other]) & near
     exchanged = (torch.cat([mine[images[tie]], theirs[images[tie]]]).flatten() // size).unique()
     return (len(mine), int(tie.sum()), int((~tie).sum())), exchanged
@@ -140,9 +139,10 @@ def weights_apart(mine: Tensor, theirs: Tensor, exchanged: Tensor) -> tuple[int,
 @torch.no_grad()
 def compared(peer: Theirs, times: Tensor, labels: Tensor) -> Iterator[tuple]:
     """Rows of COLUMNS, one a batch: S1 learns from all images once, then S2, then S3."""
-    frames = [spike_wave(part) for part in times.split(BATCH)]
+    frames = [spike_wave(part) for part in times.split(as_run.BATCH)]
     for name, before in (("s1", "image"), ("s2", "c1")):
-        for batch, now in zip(tqdm(frames, desc=f"{name.upper()} learns", unit="batch"), as_run.rates()):
+        plus = as_run.FIRST_RATE
+        for number, batch in enumerate(tqdm(frames, desc=f"{name.upper()} learns", unit="batch")):
             seen = peer.show(batch)
             double = {key: value.double() for key, value in seen.items()}
             weight, inputs = peer.weight(name), double[before]
@@ -153,49 +153,34 @@ def compared(peer: Theirs, times: Tensor, labels: Tensor) -> Iterator[tuple]:
             yield after.upper(), "spikes", cells.numel(), 0, int(cells.sum())
             again = (double[after].sum(0) > 1).sum()
             yield after.upper(), "cells that spike again", int((double[after].sum(0) > 0).sum()), 0, int(again)
-            won = as_run.winners(double[name], potential, *as_run.LAYERS[name])
-            counted, exchanged = winners_apart(won, peer.winners(name, seen), double[name], potential)
+            post = as_run.left(double[name])
+            won = as_run.winners(post, potential, *as_run.LAYERS[name])
+            counted, exchanged = winners_apart(won, peer.winners(name, seen), post, potential)
             yield name.upper(), "images' winners", *counted
-            mine = as_run.learn(weight, name, inputs, now)
+            mine = as_run.learned(weight, name, as_run.left(inputs), post, potential, plus)
             rule = peer.net.stdp1 if name == "s1" else peer.net.stdp2
-            rule.update_all_learning_rate(*now)
+            rule.update_all_learning_rate(plus, -0.75 * plus)
             peer.learn(name, seen)
+            plus = as_run.later(plus, number)
             yield name.upper(), "weights after a batch", *weights_apart(mine, peer.weight(name), exchanged)
     phi = (1.0, 1.0)
-    for batch, target in zip(tqdm(frames, desc="S3 learns", unit="batch"), labels.split(BATCH)):
+    for batch, target in zip(tqdm(frames, desc="S3 learns", unit="batch"), labels.split(as_run.BATCH)):
         seen = peer.show(batch)
-        weight, c2 = peer.weight("s3"), seen["c2"].double()
-        potential, decisions = as_run.read_out(c2, weight), peer.net.get_decision().long()
+        weight, counts = peer.weight("s3"), seen["c2"].double().sum(0)
+        potential, decisions = as_run.read_out(counts, weight), peer.net.get_decision().long()
         flat = potential.flatten(1)
         apart = as_run.decide(potential) != decisions
         strongest = seen["v3"].flatten(1).argmax(1)
         tie = flat.max(1).values - flat.gather(1, strongest[:, None])[:, 0] <= CLOSE * flat.max(1).values
         yield "S3", "decisions", len(apart), int((apart & tie).sum()), int((apart & ~tie).sum())
-        mine = as_run.learn_s3(weight, c2, decisions, target, phi)
+        right = decisions == target
+        mine = as_run.learned_s3(weight, counts, right, phi)
         other = strongest != flat.argmax(1)  # two neurons, of one map or two, that rounding exchanges
         size = potential[0, 0].numel()
         exchanged = torch.cat([strongest[other], flat.argmax(1)[other]]) // size
-        right = decisions == target
         peer.learn_s3(seen, right, phi)
         yield "S3", "weights after a batch", *weights_apart(mine, peer.weight("s3"), exchanged)
         phi = (1 - float(right.float().mean()), float(right.float().mean()))
-
-
-@registry.fingerprint("student-as-run")
-def probe() -> Iterator:
-    """Every step of `as_run` on random spikes."""
-    random = torch.Generator().manual_seed(0)
-    frames = spike_wave(torch.randint(0, 16, (4, 6, 12, 12), generator=random).to(torch.uint8)).double()
-    weights = {name: 0.8 + 0.1 * torch.rand(shape, generator=random, dtype=torch.float64) for name, shape in (
-        ("s1", (3, 6, 5, 5)), ("s2", (4, 3, 3, 3)), ("s3", (20, 4, 3, 3)))}
-    c1 = as_run.pooled(as_run.layer(frames, weights["s1"])[0], "s1")
-    c2 = as_run.pooled(torch.rand(15, 4, 4, 6, 6, generator=random, dtype=torch.float64).gt(0.8).double(), "s2")
-    decisions = as_run.decide(as_run.read_out(c2, weights["s3"]))
-    steps = [rate for rate, _ in zip(as_run.rates(), range(8))]
-    yield from (c1, decisions, as_run.learn(weights["s1"], "s1", frames, steps[-1]),
-                as_run.learn(weights["s2"], "s2", c1, steps[0]), np.array(steps))
-    yield as_run.learn_s3(weights["s3"], c2, decisions, torch.arange(4), (0.3, 0.7))
-    yield CLOSE, ROUNDING
 
 
 @registry.result("student-agreement", "the earlier replication's own program, step by step, beside its rules in ours",

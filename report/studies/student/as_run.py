@@ -10,14 +10,15 @@ Running that program beside ours (`agreement`) showed rules that reading it had 
 - A neuron fires at its threshold already (`fire`).
 - Winners of S2 inhibit their surroundings up to a distance of 2. Where nobody is left to win, the first neuron of the
   first map does (`winners`).
-- Rates double after every fifth batch of 100, but not after a pass's first (`rates`).
+- Rates double after every fifth batch of 100, but not after a pass's first (`later`).
 
-As in that program all images of a batch meet the same weights. Shapes are (T, N, C, H, W), spikes 0 or 1.
+As in that program all images of a batch meet the same weights. Spikes are (T, N, C, H, W), 0 or 1. `as_run_training`
+trains by these rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +28,7 @@ from rstdp.competition import SILENT
 
 LAYERS = {"s1": (5, 3), "s2": (8, 2)}  #: winners of an image, and how far they inhibit
 THRESHOLD, POOL, PADDING = 15.0, {"s1": 2, "s2": 3}, {"s1": 1, "s2": 2}  #: padding comes behind the pooling
+BATCH, FIRST_RATE = 100, 0.004  #: images; of potentiation in S1 and S2
 BOUNDS, CLASSES = (0.2, 0.8), 10
 REWARD, PUNISHMENT = (0.004, -0.003), (-0.004, 0.0005)  #: of inputs that have spiked, and of the others
 
@@ -58,14 +60,15 @@ def layer(inputs: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     return fire(in_steps(lambda step: F.conv2d(step, weight), inputs))
 
 
-def read_out(c2: Tensor, weight: Tensor) -> Tensor:
-    """Potentials of S3 (N, F, H, W) at the end: every spike of an input counts."""
-    return F.conv2d(c2.sum(0), weight)
+def read_out(counts: Tensor, weight: Tensor) -> Tensor:
+    """Potentials of S3 (N, F, H, W) at the end, from how often each cell of C2 has spiked (N, C, H, W)."""
+    return F.conv2d(counts, weight)
 
 
-def winners(spikes: Tensor, potential: Tensor, count: int, radius: int) -> Tensor:
-    """Indices (N, count) of neurons: the earliest, of those the one with the highest last potential, then the first."""
-    (height, width), steps = potential.shape[2:], left(spikes)
+def winners(steps: Tensor, potential: Tensor, count: int, radius: int) -> Tensor:
+    """Indices (N, count) of neurons: the earliest, of those the one with the highest last potential, then the first.
+    steps: as `left` gives them."""
+    height, width = potential.shape[2:]
     rank = torch.where(steps > 0, steps * (2 * potential.max() + 1) + potential, 0)
     found, rows, columns = [], torch.arange(height), torch.arange(width)
     for _ in range(count):
@@ -81,33 +84,28 @@ def change(weight: Tensor, pre: Tensor, post: Tensor, potential: Tensor, won: Te
     """What a batch changes: pre and post as `left` gives them, won (N, count), rates of each image. soft: w (1 - w)."""
     size, (height, width), total = weight.shape[-1], potential.shape[2:], torch.zeros_like(weight)
     for image, indices in enumerate(won.tolist()):
-        step = torch.zeros_like(weight)
+        step = {}
         for f, row, column in ((i // (height * width), i // width % height, i % width) for i in indices):
             if potential[image, f, row, column] > 0:
                 field = pre[image, :, row:row + size, column:column + size]
                 in_time = field >= post[image, f, row, column]
                 plus, minus = (torch.tensor(rate, dtype=weight.dtype) for rate in rates[image])
                 step[f] = torch.where(in_time, plus, minus)  # not added to that of an earlier win of this map
-        total += step * (weight * (1 - weight) if soft else 1)
+        for f, rate in step.items():
+            total[f] += rate * (weight[f] * (1 - weight[f]) if soft else 1)
     return total
 
 
-def rates() -> Iterator[tuple[float, float]]:
-    """Rates of S1 or S2 for the batches of a pass, the first one at hand."""
-    plus, minus, batch = 0.004, -0.003, 0
-    while True:
-        yield plus, minus
-        if batch and batch % 5 == 0:
-            plus = min(2 * plus, 0.15)
-            minus = -0.75 * plus
-        batch += 1
+def later(plus: float, batch: int) -> float:
+    """The rate of potentiation after the batch of this number in its pass; that of depression is -0.75 times as large.
+    """
+    return min(2 * plus, 0.15) if batch and batch % 5 == 0 else plus
 
 
-def learn(weight: Tensor, name: str, inputs: Tensor, now: tuple[float, float]) -> Tensor:
-    """New weights of S1 or S2 after a batch; inputs padded already."""
-    spikes, potential = layer(inputs, weight)
-    won = winners(spikes, potential, *LAYERS[name])
-    step = change(weight, left(inputs), left(spikes), potential, won, [now] * len(won), soft=True)
+def learned(weight: Tensor, name: str, pre: Tensor, post: Tensor, potential: Tensor, plus: float) -> Tensor:
+    """New weights of S1 or S2 after a batch; pre and post as `left` gives them."""
+    won = winners(post, potential, *LAYERS[name])
+    step = change(weight, pre, post, potential, won, [(plus, -0.75 * plus)] * len(won), soft=True)
     return (weight + step).clamp(0, 1)
 
 
@@ -117,11 +115,11 @@ def decide(potential: Tensor) -> Tensor:
     return torch.where(most > 0, index % CLASSES, SILENT)
 
 
-def learn_s3(weight: Tensor, c2: Tensor, decisions: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
-    """New weights of S3 after a batch: the winners of right decisions are rewarded, all others punished."""
-    potential = read_out(c2, weight)
+def learned_s3(weight: Tensor, counts: Tensor, right: Tensor, phi: tuple[float, float]) -> Tensor:
+    """New weights of S3 after a batch: the winners of right decisions (N,) are rewarded, all others punished."""
+    potential = read_out(counts, weight)
     scaled = [tuple(rate * factor for rate in pair) for pair, factor in zip((REWARD, PUNISHMENT), phi)]
-    each = [scaled[0] if right else scaled[1] for right in (decisions == labels).tolist()]
+    each = [scaled[0] if good else scaled[1] for good in right.tolist()]
     won = potential.flatten(1).argmax(1)[:, None]
-    post = torch.ones_like(potential)  # an input that has spiked at all leaves a step at least
-    return (weight + change(weight, left(c2), post, potential, won, each, soft=False)).clamp(*BOUNDS)
+    post = torch.ones_like(potential)  # an input that has spiked at all was in time
+    return (weight + change(weight, counts, post, potential, won, each, soft=False)).clamp(*BOUNDS)
