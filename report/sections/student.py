@@ -135,7 +135,7 @@ def trained_as_it_runs(page: Page) -> None:
     """Their model, trained in small by all of its rules, beside the variants."""
     rows, facts = read_table("student-as-run/accuracy.csv", page.recorded)
     variants, last = load("student", page.recorded), rows[rows.epoch == rows.epoch.max()]
-    page.say(f"Trained by all of these rules on {facts['train']:,} images, with as many passes as the variants above, it "
+    page.say(f"Trained by all of these rules on {facts['train']:,} images, with as many passes as the variants, it "
              f"is right on **{Estimate.of(last.test_accuracy)}** of the test images after {rows.epoch.max()} passes of "
              f"S3, and silent on {percent(last.silent.mean())}. The variant `student` is right on "
              f"{Estimate.of(variants.at('student'))}, `exact` on {Estimate.of(variants.at('exact'))}. What each of the "
