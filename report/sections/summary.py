@@ -52,6 +52,8 @@ def forest(page: Page) -> None:
               "interval, on the band that counts as what the paper says; n are seeds, or pairs of digits in "
               "differences of claims 5 and 6. Where the paper has no figure (2, 3, 6), zero is the border of what it "
               "says. Arrows: beyond the axis. Each label leads to its claim's own page.", "claims", linked=True)
+    page.say("Each claim's own page, for fingers: " + " · ".join(
+        f"[claim {one.claim.number}](#claim-{one.claim.number})" for one in judged) + ".")
 
 
 def table(page: Page) -> None:
