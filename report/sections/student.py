@@ -110,7 +110,8 @@ AS_RUN = (  #: what running their program showed, as `studies.student.as_run` ha
     "a neuron fires at its threshold already, not above it",
     "winners of S2 inhibit up to a distance of 2, and where nobody is left to win the first neuron of the first map "
     "does",
-    "rates double after every fifth batch of 100 images, but not after a pass's first")
+    "rates double after every fifth batch of 100 images, but not after a pass's first (read in the loop that trains, "
+    "which is repeated here, not run)")
 
 
 def as_it_runs(page: Page) -> None:
@@ -124,7 +125,7 @@ def as_it_runs(page: Page) -> None:
              "more:\n\n" + "\n".join(f"- {what};" for what in AS_RUN)[:-1] + ".\n\n"
              f"The first is no detail: {' and '.join(shares)} spike more than once. With these rules, written anew in "
              "readable form (`report/studies/student/as_run.py`), ours equals theirs batch by batch: of "
-             f"{compared['values'].sum():,} spikes, decisions and weights {compared.different.sum():,} differ, and "
+             f"{compared['values'].sum():,} spikes, winners, decisions and weights {compared.different.sum():,} differ, and "
              f"{compared.ties.sum():,} more where the rounding of float32 decides. **The variants above and the "
              "full-size runs below were made without them.** So they measure what each of those differences does to "
              "*our* model; they are not the student's model, and do not explain its ten points. "

@@ -10,7 +10,7 @@ Running that program beside ours (`agreement`) showed rules that reading it had 
 - A neuron fires at its threshold already (`fire`).
 - Winners of S2 inhibit their surroundings up to a distance of 2. Where nobody is left to win, the first neuron of the
   first map does (`winners`).
-- Rates double after every fifth batch of 100, but not after a pass's first (`later`).
+- Rates double after every fifth batch of 100, but not after a pass's first (`later`; read in the loop that trains).
 
 As in that program all images of a batch meet the same weights. Spikes are (T, N, C, H, W), 0 or 1. `as_run_training`
 trains by these rules.
