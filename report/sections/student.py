@@ -126,9 +126,9 @@ def as_it_runs(page: Page) -> None:
              f"The first is no detail: {' and '.join(shares)} spike more than once. With these rules, written anew in "
              "readable form (`report/studies/student/as_run.py`), ours equals theirs batch by batch: of "
              f"{compared['values'].sum():,} spikes, winners, decisions and weights {compared.different.sum():,} "
-             f"differ, and {compared.ties.sum():,} more where the rounding of float32 decides. **The variants above and "
-             "the full-size runs below were made without them.** So they measure what each of those differences does to "
-             "*our* model; they are not the student's model, and do not explain its ten points. "
+             f"differ, and {compared.ties.sum():,} more where the rounding of float32 decides. **The variants above "
+             "and the full-size runs below were made without them.** So they measure what each of those differences "
+             "does to *our* model; they are not the student's model, and do not explain its ten points. "
              f"{page.source('student-agreement')}.")
 
 
