@@ -275,3 +275,17 @@ def test_setup_makes_a_broken_environment_anew(state, make, tmp_path):
     assert (tmp_path / "made").exists() == (state != "sound")
     if state != "sound":
         assert (tmp_path / "made").read_text(encoding="utf-8") == "-m venv --clear .venv"
+
+
+def test_a_signal_while_a_cache_is_locked_leaves_nothing_behind(tmp_path, monkeypatch):
+    """As far as a program can tell: the file of the lock is there, and whoever was to hold it is interrupted."""
+    class Interrupted(cache.FileLock):
+        def __enter__(self):
+            super().__enter__()
+            self.release()
+            raise SystemExit(129)
+
+    monkeypatch.setattr(cache, "FileLock", Interrupted)
+    with pytest.raises(SystemExit):
+        cache.mapped(tmp_path / "times.npy", [], 0)
+    assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from ..config import LAYERS
@@ -46,12 +46,14 @@ def mapped(path: Path, parts: Iterable[Tensor], images: int) -> Tensor:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not usable(path):
-        with FileLock(lock := path.with_suffix(".lock")):  # of several processes one makes it, and the others wait
-            try:
+        lock = FileLock(path.with_suffix(".lock"))
+        try:
+            with lock:  # of several processes one makes it, and the others wait
                 if not usable(path):
                     make(path, parts, images)
-            finally:
-                lock.unlink()
+        finally:  # also where a signal came while the lock was being taken; not where somebody else has it
+            with contextlib.suppress(Timeout), lock.acquire(timeout=0):
+                Path(lock.lock_file).unlink(missing_ok=True)
     return torch.from_numpy(np.load(path, mmap_mode="c"))
 
 
