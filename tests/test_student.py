@@ -200,8 +200,7 @@ class Pretended:
 
     def __init__(self, weights, fault=0.0):
         self.weights, self.fault = {name: weight.clone() for name, weight in weights.items()}, fault
-        rule = SimpleNamespace(update_all_learning_rate=lambda *rates: setattr(self, "rates", rates))
-        self.net = SimpleNamespace(stdp1=rule, stdp2=rule, get_decision=lambda: self.decisions)
+        self.net = SimpleNamespace(get_decision=lambda: self.decisions)
 
     def weight(self, name):
         return self.weights[name].double()
@@ -218,13 +217,14 @@ class Pretended:
     def winners(self, name, seen):
         return as_run.winners(as_run.left(seen[name].double()), seen[f"v{name[1]}"].double(), *as_run.LAYERS[name])
 
-    def learn(self, name, seen):
+    def learn(self, name, seen, plus):
         pre, post = as_run.left(seen["image" if name == "s1" else "c1"]), as_run.left(seen[name])
-        self.weights[name] = as_run.learned(self.weights[name], name, pre, post, seen[f"v{name[1]}"], self.rates[0])
+        self.weights[name] = as_run.learned(self.weights[name], name, pre, post, seen[f"v{name[1]}"], plus)
         self.weights[name] -= self.fault
 
     def learn_s3(self, seen, right, phi):
-        self.weights["s3"] = as_run.learned_s3(self.weights["s3"], seen["c2"].sum(0), right, phi) - self.fault
+        counts = seen["c2"].sum(0)
+        self.weights["s3"] = as_run.learned_s3(self.weights["s3"], counts, seen["v3"], right, phi) - self.fault
 
 
 @pytest.mark.parametrize("fault", [0.0, 1e-4])
@@ -286,8 +286,9 @@ def test_what_trains_computes_what_the_readable_rules_say(monkeypatch):
     right, phi = model.learn_s3(mine, labels, (1.0, 1.0))
     known = (1.0, 1.0)
     for part, target in zip(counts.split(4), labels.split(4)):
-        hit = as_run.decide(as_run.read_out(part, readable["s3"])) == target
-        readable["s3"] = as_run.learned_s3(readable["s3"], part, hit, known)
+        potential = as_run.read_out(part, readable["s3"])
+        hit = as_run.decide(potential) == target
+        readable["s3"] = as_run.learned_s3(readable["s3"], part, potential, hit, known)
         known = 1 - float(hit.float().mean()), float(hit.float().mean())
     assert phi == known and torch.allclose(model.weights["s3"], readable["s3"])
     assert not torch.equal(readable["s3"], weights["s3"])

@@ -39,10 +39,11 @@ function liveTeach({ $, ask, listen, keys, rest }, views, { teaching, card }, fa
     views.picture($("after"), after, 3, most);
     views.difference($("difference"), before, after, 3);
     const others = learners > 1 ? `Without inhibition the other ${learners - 1} maps learned as well.` : "The others did not learn.";
+    const reward = judgement === "reward", [few, many] = reward ? ["gain", "lose"] : ["lose", "gain"];
     const why = judgement === "neutral" ? "Without a signal, no synapse moves." : "φ is 0, or the weights are at their bounds.";
     $("change-text").textContent = gained + lost ? `${DONE[judgement]} for saying ${decision}. In the winner’s map ${number(gained)} synapses gained and ${
-      number(lost)} lost: it grew ${judgement === "reward" ? "more" : "less"} like that image, in which the ${
-      judgement === "reward" ? "few inputs that have spiked gain and the many silent ones lose" : "few inputs that have spiked lose and the many silent ones gain"}. ${others}`
+      number(lost)} lost: it grew ${reward ? "more" : "less"} like that image, in which the few inputs that have spiked ${
+      few} and the many silent ones ${many}. ${others}`
       : `${DONE[judgement]}: nothing changes. ${why}`;
   }
 

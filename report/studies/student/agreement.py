@@ -82,10 +82,11 @@ class Theirs:
         height, width = potential.shape[2:]
         return (found[..., 0] * height + found[..., 1]) * width + found[..., 2]
 
-    def learn(self, name: str, seen: dict[str, Tensor]) -> None:
+    def learn(self, name: str, seen: dict[str, Tensor], plus: float) -> None:
         pre, post, potential = {"s1": ("image", "s1", "v1"), "s2": ("c1", "s2", "v2")}[name]
         count, radius = as_run.LAYERS[name]
         rule = {"s1": self.net.stdp1, "s2": self.net.stdp2}[name]
+        rule.update_all_learning_rate(*as_run.both(plus))
         rule(seen[pre], seen[post], seen[potential], kwta=count, inhibition_radius=radius)
         self.update()
 
@@ -108,6 +109,8 @@ class Theirs:
 def spikes_apart(mine: Tensor, theirs: Tensor, inputs: Tensor, weight: Tensor) -> tuple[int, int, int]:
     """Neurons, those whose spike rounding explains (the potential lies on the threshold), and others that differ."""
     apart = (mine != theirs).any(0)
+    if not apart.any():
+        return apart.numel(), 0, 0
     potential = as_run.in_steps(lambda step: torch.nn.functional.conv2d(step, weight), inputs).cumsum(0)
     tie = ((potential - as_run.THRESHOLD).abs() <= CLOSE * as_run.THRESHOLD).any(0)
     return apart.numel(), int((apart & tie).sum()), int((apart & ~tie).sum())
@@ -158,9 +161,7 @@ def compared(peer: Theirs, times: Tensor, labels: Tensor) -> Iterator[tuple]:
             counted, exchanged = winners_apart(won, peer.winners(name, seen), post, potential)
             yield name.upper(), "images' winners", *counted
             mine = as_run.learned(weight, name, as_run.left(inputs), post, potential, plus)
-            rule = peer.net.stdp1 if name == "s1" else peer.net.stdp2
-            rule.update_all_learning_rate(plus, -0.75 * plus)
-            peer.learn(name, seen)
+            peer.learn(name, seen, plus)
             plus = as_run.later(plus, number)
             yield name.upper(), "weights after a batch", *weights_apart(mine, peer.weight(name), exchanged)
     phi = (1.0, 1.0)
@@ -174,7 +175,7 @@ def compared(peer: Theirs, times: Tensor, labels: Tensor) -> Iterator[tuple]:
         tie = flat.max(1).values - flat.gather(1, strongest[:, None])[:, 0] <= CLOSE * flat.max(1).values
         yield "S3", "decisions", len(apart), int((apart & tie).sum()), int((apart & ~tie).sum())
         right = decisions == target
-        mine = as_run.learned_s3(weight, counts, right, phi)
+        mine = as_run.learned_s3(weight, counts, potential, right, phi)
         other = strongest != flat.argmax(1)  # two neurons, of one map or two, that rounding exchanges
         size = potential[0, 0].numel()
         exchanged = torch.cat([strongest[other], flat.argmax(1)[other]]) // size

@@ -38,10 +38,10 @@ def in_steps(function: Callable[[Tensor], Tensor], spikes: Tensor) -> Tensor:
     return function(spikes.flatten(0, 1)).unflatten(0, spikes.shape[:2])
 
 
-def fire(currents: Tensor, threshold: float = THRESHOLD) -> tuple[Tensor, Tensor]:
+def fire(currents: Tensor) -> tuple[Tensor, Tensor]:
     """Spikes, one a neuron, in the first step in which its potential reaches the threshold; and the last potentials."""
     potential = currents.cumsum(0)
-    reached = potential >= threshold
+    reached = potential >= THRESHOLD
     return (reached & (reached.cumsum(0) == 1)).to(currents.dtype), potential[-1]
 
 
@@ -97,15 +97,19 @@ def change(weight: Tensor, pre: Tensor, post: Tensor, potential: Tensor, won: Te
 
 
 def later(plus: float, batch: int) -> float:
-    """The rate of potentiation after the batch of this number in its pass; that of depression is -0.75 times as large.
-    """
+    """The rate of potentiation after the batch of this number in its pass."""
     return min(2 * plus, 0.15) if batch and batch % 5 == 0 else plus
+
+
+def both(plus: float) -> tuple[float, float]:
+    """The rates of potentiation and of depression."""
+    return plus, -0.75 * plus
 
 
 def learned(weight: Tensor, name: str, pre: Tensor, post: Tensor, potential: Tensor, plus: float) -> Tensor:
     """New weights of S1 or S2 after a batch; pre and post as `left` gives them."""
     won = winners(post, potential, *LAYERS[name])
-    step = change(weight, pre, post, potential, won, [(plus, -0.75 * plus)] * len(won), soft=True)
+    step = change(weight, pre, post, potential, won, [both(plus)] * len(won), soft=True)
     return (weight + step).clamp(0, 1)
 
 
@@ -115,9 +119,9 @@ def decide(potential: Tensor) -> Tensor:
     return torch.where(most > 0, index % CLASSES, SILENT)
 
 
-def learned_s3(weight: Tensor, counts: Tensor, right: Tensor, phi: tuple[float, float]) -> Tensor:
-    """New weights of S3 after a batch: the winners of right decisions (N,) are rewarded, all others punished."""
-    potential = read_out(counts, weight)
+def learned_s3(weight: Tensor, counts: Tensor, potential: Tensor, right: Tensor, phi: tuple[float, float]) -> Tensor:
+    """New weights of S3 after a batch: the winners of right decisions (N,) are rewarded, all others punished.
+    potential: what `read_out` gives."""
     scaled = [tuple(rate * factor for rate in pair) for pair, factor in zip((REWARD, PUNISHMENT), phi)]
     each = [scaled[0] if good else scaled[1] for good in right.tolist()]
     won = potential.flatten(1).argmax(1)[:, None]

@@ -85,8 +85,9 @@ class Model:
         hits = 0
         for part, target in zip(counts.split(as_run.BATCH), labels.split(as_run.BATCH)):
             seen = part.float()
-            right = as_run.decide(as_run.read_out(seen, self.weights["s3"])) == target
-            self.weights["s3"] = as_run.learned_s3(self.weights["s3"], seen, right, phi)
+            potential = as_run.read_out(seen, self.weights["s3"])
+            right = as_run.decide(potential) == target
+            self.weights["s3"] = as_run.learned_s3(self.weights["s3"], seen, potential, right, phi)
             share = float(right.float().mean())
             hits, phi = hits + int(right.sum()), (1 - share, share)
         return hits / len(labels), phi
