@@ -296,3 +296,8 @@ def test_a_plan_tells_a_lecturer_what_students_write_and_solve(path):
                if isinstance(node, (ast.FunctionDef, ast.ClassDef)))
     labels = re.findall(r"^:label: (ex-[\w-]+)$", prose(path), re.M)
     assert re.findall(r"\{ref\}`([\w-]+)` \(\w+, \d+ min\)", exercises) == labels
+
+
+def test_a_docstring_becomes_literals_and_keeps_its_mathematics():
+    lines = ["For :math:`t_i` and :math:`w * 2`, `stdp` and ``twice``, a * b."]
+    assert site.as_text(lines) == [r"For :math:`t_i` and :math:`w * 2`, ``stdp`` and ``twice``, a \* b."]

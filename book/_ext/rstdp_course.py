@@ -201,9 +201,10 @@ def as_text(lines: list[str]) -> list[str]:
     """A docstring, which is plain text with names in backticks and now and then a table, for reStructuredText."""
     rows = []
     for line in lines:
-        line = re.sub(r"(?<![`:])`([^`]+)`(?!`)", r"``\1``", line)  # not the text of a role, :math:`x`
-        parts = re.split("(``.*?``)", line)
-        line = "".join(part if part.startswith("``") else part.replace("*", r"\*") for part in parts)
+        # the text of a role, :math:`x`, stays as it is
+        parts = re.split(r"(:\w+:`[^`]+`|``.*?``|`[^`]+`)", line)
+        line = "".join(part.replace("*", r"\*") if "`" not in part else f"`{part}`" if re.match("`[^`]", part) else part
+                       for part in parts)
         if line.startswith("|"):
             cells = [cell.strip() for cell in line.strip("| ").split("|")]
             rows += [] if set(line) <= set("|- ") else [f"| {': '.join(cells)}"]
