@@ -15,14 +15,19 @@ from . import model
 NEEDS = ("core", "task2")  #: what the results of this study depend on
 
 
-@fingerprint("task2", first="0c0b563d1c5e")
-def probe() -> Iterator:
-    """Both rules, the feature comparison and the choices that change the rules, on a few images of bars."""
+def blocks() -> Dataset:
+    """90 images of three kinds, 60 of them to learn from."""
     random = np.random.default_rng(0)
     kinds, labels = random.integers(0, 256, (3, 7, 7)), np.arange(90) % 3
     small = np.clip(kinds[labels] + random.integers(-60, 60, (90, 7, 7)), 0, 255)
     images = torch.from_numpy(np.kron(small, np.ones((4, 4))).astype(np.uint8))
-    data = Dataset("probe", images[:60], torch.from_numpy(labels[:60]), images[60:], torch.from_numpy(labels[60:]))
+    return Dataset("probe", images[:60], torch.from_numpy(labels[:60]), images[60:], torch.from_numpy(labels[60:]))
+
+
+@fingerprint("task2", first="0c0b563d1c5e")
+def probe() -> Iterator:
+    """Both rules, the feature comparison and the choices that change the rules, on a few images of bars."""
+    data = blocks()
     for changes in ({}, {"inhibit1": True, "inhibit2": True, "low": 0.2, "high": 0.8, "adapt": False},
                     {"coding": "intensity", "together": True, "count_distractors": True, "silent_is_miss": False,
                      "doubling": False}):

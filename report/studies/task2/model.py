@@ -47,7 +47,7 @@ PAIRS = tuple((a, b) for a in range(10) for b in range(a + 1, 10))
 FEW = ((0, 1), (4, 9), (3, 5))  #: some of the pairs, for pictures and for comparing choices
 FIGURE5 = 4  #: maps of S2 in figure 5
 RULES = ("r-stdp", "stdp")  #: how S2 learns
-SILENT = -1
+SILENT, NEVER = -1, 10**9
 
 
 class Task(NamedTuple):
@@ -101,7 +101,7 @@ def config(task: Task, size: int) -> Config:
     """The network as a configuration, for its first weights and for S1; C2 pools all neurons of a map of S2."""
     layer: dict[str, Any] = {"winners": 1, "radius": 0, "mean": task.mean, "std": task.std}
     s1 = Layer(maps=10, window=5, padding=task.padding1, threshold=task.threshold1, pool=2, stride=2,
-               double_every=500 if task.doubling else 10**9, **layer)
+               double_every=500 if task.doubling else NEVER, **layer)
     neurons = 12 + task.padding1 + 2 * task.padding2 - 14  # along an edge of S2
     s2 = Layer(maps=size, window=15, padding=task.padding2, threshold=task.threshold2, pool=neurons, stride=neurons,
                **layer)
@@ -120,11 +120,15 @@ def encode(task: Task, images: Tensor) -> Tensor:
     raise ValueError(f"coding must be 'rank' or 'intensity', got {task.coding!r}")
 
 
-def encoded(task: Task, seed: int, data: Dataset) -> Encoded:
-    """Train S1 by STDP on the training images of `data`, and compute C1's spike times for all its images."""
+def encoded(task: Task, seed: int, data: Dataset, s1_images: int = 0) -> Encoded:
+    """Train S1 by STDP on the training images of `data`, and compute C1's spike times for all its images.
+
+    s1_images: how many images S1 sees, instead of the task's `stdp_images`.
+    """
     network = Network(config(task, 2), seed, channels=1)
     train, test = (encode(task, images) for images in (data.train_images[:task.images], data.test_images))
-    learn_stdp(network, "s1", train[:task.stdp_images], DoublingRate.of(network.config.s1))
+    seen = encode(task, data.train_images[:s1_images]) if s1_images else train[:task.stdp_images]
+    learn_stdp(network, "s1", seen, DoublingRate.of(network.config.s1))
     c1_train, c1_test = (sort_spikes(pooled(task, network, times), task.bins) for times in (train, test))
     return Encoded(network.weights["s1"], c1_train, data.train_labels[:task.images].numpy(), c1_test,
                    data.test_labels.numpy())
@@ -174,15 +178,22 @@ def first_weights(task: Task, size: int, seed: int) -> tuple[np.ndarray, np.ndar
     return network.weights["s2"].numpy(), network.weights["s3"].reshape(2, size).numpy().copy()
 
 
-def stdp_features(task: Task, inputs: Encoded, size: int, seed: int) -> Features:
-    """S2 after STDP from all training images: it asks for no label, so it is the same for every pair."""
+def stdp_features(task: Task, inputs: Encoded, size: int, seed: int, double_every: int = 0) -> Features:
+    """S2 after STDP from all training images: it asks for no label, so it is the same for every pair.
+
+    double_every: images after which S2's rates double, as S1's do; 0 for never.
+    """
     s2, _ = first_weights(task, size, seed)
     nobody = np.full(len(inputs.train_labels[:task.stdp_images]), SILENT)
     at_once = Layers(s2, in_units(s2), np.ones((1, size), dtype=np.float32))
-    stdp = Learning(s2=True, plain=(task.s2_plus, task.s2_minus))
-    for _ in range(task.stdp_passes):  # an S3 that decides at once stops every image after S2's first spike
-        show(inputs.train, np.arange(len(nobody)), nobody, at_once, stdp,
-             numbers(task._replace(threshold3=0.0, low=0.0, high=1.0)))
+    rate = DoublingRate(task.s2_plus, task.s2_minus, double_every or NEVER, SPYKETORCH.s2.plus_limit)
+    first_spike = numbers(task._replace(threshold3=0.0, low=0.0, high=1.0))  # of S2: it lets S3 decide, so all stops
+    left = np.tile(np.arange(len(nobody)), task.stdp_passes)
+    while len(left):
+        part, left = np.split(left, [rate.until_next()])
+        stdp = Learning(s2=True, plain=(rate.plus, rate.minus))
+        show(inputs.train, part, nobody[part], at_once, stdp, first_spike)
+        rate.advance(len(part))
     train, test = (survey(spikes, np.arange(len(spikes.times)), at_once.fast, numbers(task))
                    for spikes in (inputs.train, inputs.test))
     return Features(s2, train, test, preferences(task, inputs, s2))
