@@ -14,9 +14,9 @@ from report.studies import benchmark, crossed, readout, second_try, slow_weights
 from report.studies.handmade import runs as handmade
 from report.studies.nmnist import decisions, real, validation
 from report.studies.reward import rules as reward
-from report.studies.student import as_run
+from report.studies.student import as_run, factorial
 from report.studies.student import rules as student
-from report.studies.task2 import choices, model
+from report.studies.task2 import choices, leads, model
 from report.studies.verify import agreement
 from rstdp import plasticity
 from rstdp.events import simulator
@@ -66,7 +66,10 @@ EVENTS = ("nmnist", "nmnist-first", "nmnist-saccades", "nmnist-stabilised")
 CHANGES = {
     "student": (student, "neuron_classes", lambda network, c2: torch.zeros(20, 100, dtype=torch.int64),
                 lambda: runs("student", "student-full", "nmnist-first", passes="student")),
-    "student-as-run": (as_run, "LAYERS", {"s1": (1, 0), "s2": (1, 0)}, lambda: {"student-agreement", "student-as-run"}),
+    "student-as-run": (as_run, "LAYERS", {"s1": (1, 0), "s2": (1, 0)}, lambda: {
+        "student-agreement", "student-as-run", "student-factorial"}),
+    "student-factorial": (factorial, "COMBINATIONS", {"none": factorial.COMBINATIONS["none"]},
+                          lambda: {"student-factorial"}),
     "s2-reward": (reward, "both_learner", silent_learner, lambda: runs("s2-reward")),
     "first-spike": (reward, "first_spike_learner", lambda network, learns=True: reward.learning.rstdp_learner(network),
                     lambda: runs("first-spike")),
@@ -80,7 +83,8 @@ CHANGES = {
     "nmnist-simulator": (validation, "MOST", 11, lambda: {"nmnist-simulator"}),
     "nmnist-decisions": (decisions, "FITTED", 199, lambda: {"nmnist-decisions"}),
     "nmnist-real": (real, "PASSES", {"s1.epochs": 21, "s2.epochs": 40}, lambda: {"nmnist-real"}),
-    "task2": (model, "reward_rates", other_bars, lambda: {"task2", "task2-passes", "task2-choices"}),
+    "task2": (model, "reward_rates", other_bars, lambda: {"task2", "task2-passes", "task2-choices", "task2-leads"}),
+    "task2-leads": (leads, "BASE", leads.BASE._replace(passes=16), lambda: {"task2-leads"}),
     "task2-choices": (choices, "SIZES", (4, 10), lambda: {"task2-choices"}),
     "handmade": (handmade, "VARIANTS", {**handmade.VARIANTS, "one winner": {"winners": 3}}, lambda: {"handmade"}),
     "readout": (readout, "CLASSIFIERS", dict(list(readout.CLASSIFIERS.items())[:1]), lambda: {"readout"}),

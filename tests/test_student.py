@@ -8,12 +8,13 @@ import torch
 
 from report.__main__ import main
 from report.studies.student import agreement as their_program
-from report.studies.student import as_run, as_run_training, rules
+from report.studies.student import as_run, factorial, rules, training
 from report.studies.student.rules import StudentConfig, StudentPasses
-from rstdp import competition, fast, layers, learning, plasticity
+from rstdp import competition, data, fast, layers, learning, plasticity
 from rstdp.config import SPYKETORCH
-from rstdp.encoding import first_spike, spike_wave
+from rstdp.encoding import spike_wave
 from rstdp.network import Network
+from rstdp.training import Trainer
 
 BINS = 15
 
@@ -264,26 +265,30 @@ def test_what_trains_computes_what_the_readable_rules_say(monkeypatch):
         ("s1", (5, 6, 5, 5)), ("s2", (6, 5, 3, 3)), ("s3", (20, 6, 5, 5)))}
     weights["s1"] = (4 * weights["s1"]).round() / 4  # potentials that lie on the threshold
     times = torch.randint(0, 140, (8, 6, 28, 28), generator=random).clamp(max=15).to(torch.uint8)
-    model, readable = as_run_training.Model(dict(weights)), {name: weight.clone() for name, weight in weights.items()}
+    readable, rules = {name: weight.clone() for name, weight in weights.items()}, training.Rules()
+    model = training.Model(rules, {name: weight.clone() for name, weight in weights.items()})
     inputs, mine = spike_wave(times), times
     for name in ("s1", "s2"):
-        spikes, potential = as_run.layer(inputs, readable[name])
-        fired, last = model.layer(name, mine)
-        assert torch.equal(first_spike(spikes), fired) and torch.allclose(potential, last)
-        assert 0 < (fired < 15).float().mean() < 1, name
-        plus = as_run.FIRST_RATE
-        for number, batch in enumerate(inputs.split(4, 1)):
-            spikes, potential = as_run.layer(batch, readable[name])
-            pre, post = as_run.left(batch), as_run.left(spikes)
-            readable[name] = as_run.learned(readable[name], name, pre, post, potential, plus)
-            plus = as_run.later(plus, number)
-        assert model.learn(name, mine, as_run.FIRST_RATE) == plus
+        spikes, _ = as_run.layer(inputs, readable[name])
+        assert 0 < spikes.sum(0).mean() < 1, name
+        for passes in range(2):
+            plus = as_run.FIRST_RATE
+            for number, batch in enumerate(inputs.split(4, 1)):
+                spikes, potential = as_run.layer(batch, readable[name])
+                pre, post = as_run.left(batch), as_run.left(spikes)
+                readable[name] = as_run.learned(readable[name], name, pre, post, potential, plus)
+                plus = as_run.later(plus, number)
+        model.learn(name, mine, 2)
         assert torch.allclose(model.weights[name], readable[name]) and not torch.equal(readable[name], weights[name])
         inputs, mine = as_run.pooled(as_run.layer(inputs, readable[name])[0], name), model.pooled(name, mine)
+        if name == "s2":
+            pad = as_run.PADDING["s2"]
+            inputs = inputs[..., pad:-pad, pad:-pad]
     counts, labels = inputs.sum(0), torch.arange(8)
     assert torch.equal(counts, mine.float()) and counts.max() > 1
-    assert torch.equal(model.decide(mine), as_run.decide(as_run.read_out(counts, readable["s3"])))
-    right, phi = model.learn_s3(mine, labels, (1.0, 1.0))
+    counts = torch.nn.functional.pad(counts, (as_run.PADDING["s2"],) * 4)
+    assert torch.equal(model.s3(mine, (1.0, 1.0)), as_run.decide(as_run.read_out(counts, readable["s3"])))
+    _, phi = model.learn_s3(mine, labels, (1.0, 1.0))
     known = (1.0, 1.0)
     for part, target in zip(counts.split(4), labels.split(4)):
         potential = as_run.read_out(part, readable["s3"])
@@ -292,3 +297,40 @@ def test_what_trains_computes_what_the_readable_rules_say(monkeypatch):
         known = 1 - float(hit.float().mean()), float(hit.float().mean())
     assert phi == known and torch.allclose(model.weights["s3"], readable["s3"])
     assert not torch.equal(readable["s3"], weights["s3"])
+
+
+def test_without_its_rules_what_trains_is_the_exact_model():
+    """Accuracies and weights of a whole run, with one batch of phi and with several."""
+    for size in (1000, 40):
+        off = training.Rules(False, False, False, False)
+        config = off.config().replace({"s1.epochs": 2, "s2.epochs": 3, "s3.epochs": 4, "batch": size})
+        digits = data.load("digits").subset(130, 60)
+        trainer = Trainer(config, digits, 3, quiet=True)
+        trainer.run()
+        weights = Network(config, 3).weights
+        model = training.Model(off, weights)
+        model.config = config
+        parts = [fast.encode(images) for images in (digits.train_images, digits.test_images)]
+        for name in ("s1", "s2"):
+            model.learn(name, parts[0], getattr(config, name).epochs)
+            parts, phi = [model.pooled(name, part) for part in parts], (1.0, 1.0)
+        for row in trainer.rows:
+            right, phi = model.learn_s3(parts[0], digits.train_labels, phi)
+            decisions = model.s3(parts[1], phi)
+            assert (right, learning.shares(decisions, digits.test_labels)) == (
+                row["train_accuracy"], (row["test_accuracy"], row["silent"]))
+        for name, weight in weights.items():
+            assert torch.equal(weight, trainer.network.weights[name])
+
+
+def test_every_group_of_rules_changes_what_is_learned():
+    ends = {}
+    assert list(factorial.COMBINATIONS)[0] == "none" and len(factorial.COMBINATIONS) == 16
+    for name in ("none", *training.Rules._fields, "+".join(training.Rules._fields)):
+        rules = factorial.COMBINATIONS[name]
+        weights = Network(rules.config(), 0).weights
+        rows = training.trained(rules, 0, (1, 1, 1), *factorial.arrays(data.load("digits").subset(220, 20)),
+                                weights=weights, tested=(1,))
+        assert len(rows) == 1
+        ends[name] = b"".join(weight.numpy().tobytes() for weight in weights.values())
+    assert len(set(ends.values())) == len(ends) == 6

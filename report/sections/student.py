@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
+import pandas as pd
+
 from ..lab import figures
 from ..lab.page import Page
 from ..lab.published import PAPER, at_passes, published
-from ..lab.results import Missing, Result, load, read_table
+from ..lab.results import Missing, Result, load, read_table, stale
 from ..lab.statistics import Estimate, difference, percent, points
+from ..studies.student.factorial import COMBINATIONS
 
 DIFFERENCES = {
     "index-decision": "the class of a decision is the flattened index of map, row and column modulo 10, so that one "
@@ -139,8 +145,56 @@ def trained_as_it_runs(page: Page) -> None:
     page.say(f"Trained by all of these rules on {facts['train']:,} images, with as many passes as the variants, it "
              f"is right on **{Estimate.of(last.test_accuracy)}** of the test images after {rows.epoch.max()} passes of "
              f"S3, and silent on {percent(last.silent.mean())}. The variant `student` is right on "
-             f"{Estimate.of(variants.at('student'))}, `exact` on {Estimate.of(variants.at('exact'))}. What each of the "
-             f"rules does alone is not measured. {page.source('student-as-run')}.")
+             f"{Estimate.of(variants.at('student'))}, `exact` on {Estimate.of(variants.at('exact'))}. "
+             f"{page.source('student-as-run')}.")
 
 
-PARTS = (recorded_run, variants, switched, as_it_runs, trained_as_it_runs, full_size)
+GROUPS = {  #: the factors of the factorial, as `studies.student.training.Rules` has them
+    "again": "pooled cells spike again, and an input was in time by the sum of what its spikes leave",
+    "competition": "maps win freely and learn from their last win, the final potential breaks ties, radius 2 in S2",
+    "batches": "100 images meet the same weights, rates double after every fifth batch, silence counts as a miss",
+    "settings": "the index's decision, thresholds of 15 that are reached, first weights, no padding of S1",
+}
+
+
+def factorial(page: Page) -> None:
+    """What each group of rules costs, whatever the others do."""
+    rows, facts = read_table("student-factorial/runs.csv", page.recorded)
+    last = rows[rows.epoch == rows.epoch.max()].pivot(index="seed", columns="rules", values="test_accuracy")
+    whole = last.reindex(columns=list(COMBINATIONS)).dropna()
+    page.say("**What each group of rules costs.** All combinations of four groups, "
+             f"{facts['train']:,} training images, {rows.epoch.max()} passes of S3; `none` is our exact model, "
+             "all four are theirs."
+             + stale("student-factorial", facts))
+    page.table([(f"`{name}`", *("—" if math.isnan(value) else f"{100 * value:.1f}" for value in last[name]),
+                 percent(last[name].mean())) for name in COMBINATIONS if name in last],
+               ["rules that hold", *(f"seed {seed}" for seed in last.index), "mean"])
+    if whole.empty:
+        raise Missing("student-factorial", f"{last.isna().sum().sum() + (len(COMBINATIONS) - last.shape[1])} of the "
+                                           f"{len(COMBINATIONS)} combinations of a seed")
+    shares = pd.DataFrame([shapley({frozenset(name.split("+")) - {"none"}: value for name, value in row.items()})
+                           for _, row in whole.iterrows()])
+    page.table([(f"`{name}`", what, points(Estimate.of(shares[name]))) for name, what in GROUPS.items()],
+               ["group", "what it is", "share (points)"])
+    collapsed = int((whole < 0.5).sum().sum())
+    page.say("*Share*: the Shapley value, a group's mean effect over all orders in which the four can be switched on; "
+             "the shares of a seed add up to what all of them change, "
+             f"{points(Estimate.of(shares.sum(axis=1)))} points ({len(whole)} {'seed' if len(whole) == 1 else 'seeds'}). "
+             f"{collapsed} of {whole.size} runs collapsed, below 50 %. {page.source('student-factorial')}.")
+
+
+def shapley(values: Mapping[frozenset, float]) -> dict[str, float]:
+    """The Shapley value of each member, from the value of every set of members."""
+    members = max(values, key=len)
+
+    def share(member: str) -> float:
+        total = 0.0
+        for others in (one for one in values if member not in one):
+            weight = 1 / (len(members) * math.comb(len(members) - 1, len(others)))
+            total += weight * (values[others | {member}] - values[others])
+        return total
+
+    return {member: share(member) for member in sorted(members)}
+
+
+PARTS = (recorded_run, variants, switched, as_it_runs, trained_as_it_runs, factorial, full_size)

@@ -12,7 +12,7 @@ Running that program beside ours (`agreement`) showed rules that reading it had 
   first map does (`winners`).
 - Rates double after every fifth batch of 100, but not after a pass's first (`later`; read in the loop that trains).
 
-As in that program all images of a batch meet the same weights. Spikes are (T, N, C, H, W), 0 or 1. `as_run_training`
+As in that program all images of a batch meet the same weights. Spikes are (T, N, C, H, W), 0 or 1. `training`
 trains by these rules.
 """
 

@@ -74,8 +74,13 @@ def in_turn(inputs: Encoded, features: Features, pair: tuple[int, int]) -> tuple
             features._replace(train=features.train[order]))
 
 
-def rows(name: str, inputs: Encoded, size: int, seed: int, pairs) -> list[dict]:
-    """Means over the pairs at one size, a row a rule."""
+def rewarded(name: str) -> str:
+    """The leads among these that R-STDP knows of: not those on the rates of S2's STDP."""
+    return AND.join(one for one in name.split(AND) if not LEADS[one].s2_doubles) or DEFAULT
+
+
+def rows(name: str, inputs: Encoded, size: int, seed: int, pairs, rules=model.RULES) -> list[dict]:
+    """Means over the pairs at one size, a row a rule; seconds are those of all rows."""
     started, what = time.perf_counter(), lead(name)
     task = BASE._replace(**what.changes)
     # the rates of a lead are those of S2's STDP, not of its reward
@@ -83,7 +88,7 @@ def rows(name: str, inputs: Encoded, size: int, seed: int, pairs) -> list[dict]:
     task, found = task._replace(s2_plus=BASE.s2_plus, s2_minus=BASE.s2_minus), []
     for pair in pairs:
         shown = in_turn(inputs, features, pair) if what.balanced else (inputs, features)
-        found += [model.outcome(task, shown[0], pair, size, rule, seed, shown[1]) for rule in model.RULES]
+        found += [model.outcome(task, shown[0], pair, size, rule, seed, shown[1]) for rule in rules]
     table, seconds = pd.DataFrame(found), round(time.perf_counter() - started, 2)
     return [{"lead": name, "seed": seed, "size": size, "rule": rule, "pairs": len(pairs),
              **group[list(MEANS)].mean().round(5), "seconds": seconds}
@@ -118,17 +123,23 @@ def make(job: Job) -> None:
     """Run what is missing: all leads with the first seed, the confirmed ones with every seed."""
     data = job.data
     table = Table(job, "leads.csv", KEYS, data_md5=data.checksum(), parameters=BASE._asdict())
-    for name in job.settings.leads:
-        for seed in job.seeds[:None if name in CONFIRMED else 1]:
-            left = [size for size in job.settings.sizes if not table.has(name, seed, size)]
-            if not left:
-                continue
-            inputs = encoded(name, seed, data)
-            tasks = [(name, inputs, size, seed, model.PAIRS) for size in left]
-            for part in job.spread(rows, tasks, f"{name}, seed {seed}", "size"):
-                table.add(part)
-                table.rows = table.rows.sort_values([*KEYS, "rule"])
-                table.save({"seeds": sorted(map(int, set(table.rows.seed))),
-                            "seconds": round(table.rows.seconds.sum() / len(model.RULES), 1)})
+    runs = [(seed, name) for seed in job.seeds for name in job.settings.leads
+            if seed == job.seeds[0] or name in CONFIRMED]
+    for seed, name in runs:
+        left = [size for size in job.settings.sizes if not table.has(name, seed, size)]
+        if not left:
+            continue
+        known, rules = table.rows[:0], model.RULES
+        if all(table.has(rewarded(name), seed, size) for size in left):  # R-STDP's rows are there
+            known = table.rows[(table.rows.lead == rewarded(name)) & (table.rows.seed == seed)]
+            known, rules = known[known.rule == "r-stdp"].assign(lead=name), ("stdp",)
+        inputs = encoded(name, seed, data)
+        tasks = [(name, inputs, size, seed, model.PAIRS, rules) for size in left]
+        for part in job.spread(rows, tasks, f"{name}, seed {seed}", "size"):
+            same = known[known["size"] == part[0]["size"]].assign(seconds=part[0]["seconds"])
+            table.add([*part, *same.to_dict("records")])
+            table.rows = table.rows.sort_values([*KEYS, "rule"])
+            table.save({"seeds": sorted(map(int, set(table.rows.seed))),
+                        "seconds": round(table.rows.seconds.sum() / len(model.RULES), 1)})
     print(table.rows.pivot_table(index="lead", columns=["rule", "size"], values="accuracy", sort=False).round(3)
           .to_string())
