@@ -1,12 +1,16 @@
 """The rules of an earlier replication, against the plain rules where both must agree and by hand where they differ."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from report.__main__ import main
+from report.sections import student
+from report.sections.student import shapley
 from report.studies.student import agreement as their_program
 from report.studies.student import as_run, factorial, rules, training
 from report.studies.student.rules import StudentConfig, StudentPasses
@@ -334,3 +338,30 @@ def test_every_group_of_rules_changes_what_is_learned():
         assert len(rows) == 1
         ends[name] = b"".join(weight.numpy().tobytes() for weight in weights.values())
     assert len(set(ends.values())) == len(ends) == 6
+
+
+def test_shares_add_up_and_split_what_two_do_together():
+    found = shapley({frozenset(): 0.9, frozenset("a"): 0.8, frozenset("b"): 0.9, frozenset("ab"): 0.6})
+    assert found == pytest.approx({"a": -0.2, "b": -0.1})
+    values = {frozenset(group): len(group)**2 for count in range(4) for group in itertools.combinations("abc", count)}
+    assert shapley(values) == pytest.approx(dict.fromkeys("abc", 3))
+
+
+def test_the_report_shows_combinations_and_says_which_are_missing(tmp_path, monkeypatch):
+    said = []
+    (tmp_path / "student-factorial").mkdir()
+    rows = pd.DataFrame([dict(rules=name, seed=seed, epoch=20, test_accuracy=0.9 - 0.02 * ("again" in name) -
+                              0.5 * (name == "batches" and seed == 1)) for name in factorial.COMBINATIONS
+                         for seed in (0, 1)])
+    page = SimpleNamespace(recorded=[tmp_path], say=said.append, source=lambda name: name,
+                           table=lambda rows, columns: said.append(str(list(rows))))
+    rows.to_csv(tmp_path / "student-factorial" / "runs.csv", index=False)
+    (tmp_path / "student-factorial" / "provenance.json").write_text('{"train": 10000}')
+    monkeypatch.setattr(student, "stale", lambda name, facts: "")
+    student.factorial(page)
+    text = "\n".join(said)
+    assert "10,000 training images" in text and "-2.00" in text.replace("−", "-")
+    assert "seeds: 2). 1 of 32 runs collapsed" in text
+    rows[rows.rules != "again"].to_csv(tmp_path / "student-factorial" / "runs.csv", index=False)
+    with pytest.raises(student.Missing, match="1 of the 16 combinations"):
+        student.factorial(page)

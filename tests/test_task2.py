@@ -1,6 +1,7 @@
 """Task 2: the compiled passes against dense convolutions step by step, the rules by hand, and the resumable grid."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from report.__main__ import main
-from report.studies.task2 import model, run
+from report.claims.two_targets import figure4
+from report.sections import choices
+from report.studies.task2 import blocks, leads, model, run
 from report.studies.task2.kernels import (
     UNIT,
     Layers,
@@ -232,3 +235,84 @@ def test_an_interrupted_grid_goes_on_and_refuses_other_parameters(tmp_path, monk
     assert "other parameters" in capsys.readouterr().err
     assert main(["run", "task2", "--set", "bach=7", "--out", str(tmp_path / "x")]) == 2
     assert "threshold2" in capsys.readouterr().err
+
+
+def test_leads_add_up_and_unknown_ones_are_named():
+    found = leads.lead("sigma 0.05 + S2 doubles + targets in turn")
+    assert found == leads.Lead({"std": 0.05}, True, 500, 0)
+    assert leads.rewarded("sigma 0.05 + S2 doubles") == "sigma 0.05" and leads.rewarded("S2 doubles") == "default"
+    with pytest.raises(ValueError, match="unknown lead 'louder'; known are default"):
+        leads.lead("sigma 0.05 + louder")
+
+
+def test_a_threshold_that_is_reached_fires():
+    at = np.full((1, 1, 1, 40), 30, np.uint8)
+    at[..., :40] = 0  # forty inputs of weight 1: a potential of exactly 40
+    ones = np.ones((1, 1, 1, 40), np.float32)
+    for task, times in ((leads.BASE, [30]), (leads.BASE._replace(**leads.REACHED), [0])):
+        found = survey(sort_spikes(at, 30), np.array([0]), in_units(ones), model.numbers(task._replace(padding2=0)))
+        assert found.tolist() == [times]
+
+
+def test_targets_come_in_turn_and_equally_often():
+    labels = np.array([3, 5, 3, 7, 3, 5])
+    times = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
+    train = sort_spikes(times, 9)
+    inputs = model.Encoded(torch.zeros(1), train, labels, train, labels)
+    features = model.Features(np.zeros(1), np.arange(6)[:, None], np.zeros(1), np.zeros(1))
+    found, kept = leads.in_turn(inputs, features, (5, 3))
+    assert found.train_labels.tolist() == [5, 3, 5, 3]
+    assert found.train.times.ravel().tolist() == kept.train.ravel().tolist() == [1, 0, 5, 2]
+    starts = found.train.starts
+    assert [found.train.events[row[0]:row[9]].tolist() for row in starts] == [[0]] * 4 and starts[2, 6] > starts[2, 5]
+
+
+def test_rates_of_s2_double(monkeypatch):
+    data = blocks()
+    inputs, seen = model.encoded(leads.BASE, 0, data), []
+    monkeypatch.setattr(model, "show", lambda spikes, shown, targets, layers, learning, numbers: seen.append(
+        (len(shown), learning.plain)))
+    model.stdp_features(leads.BASE, inputs, 4, 0, double_every=20)
+    assert [count for count, _ in seen] == [19, 20, 20, 1]  # the 20th image is the first of the next rates
+    assert np.allclose([rates for _, rates in seen], [(0.04, -0.03), (0.08, -0.06), (0.15, -0.1125), (0.15, -0.1125)])
+
+
+def test_leads_go_on_and_take_over_what_they_do_not_change(tmp_path, monkeypatch):
+    command = ["run", "task2-leads", "--dataset", "digits", "--seeds", "0", "1", "--jobs", "1", "--set", "sizes=2",
+               "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(model, "PAIRS", ((0, 1),))
+    monkeypatch.setattr(leads, "BASE", leads.BASE._replace(images=120, passes=1))
+    made, rows = [], leads.rows
+    monkeypatch.setattr(leads, "rows", lambda name, *rest: made.append((name, *rest[4:])) or rows(name, *rest))
+    assert main([*command, "--set", "leads=default"]) == 0
+    assert main([*command, "--set", "leads=default,S2 doubles,sigma 0.05"]) == 0
+    assert [one for one in made if len(one) == 2] == [  # not those of the fingerprint
+        ("default", model.RULES), ("default", model.RULES), ("S2 doubles", ("stdp",)), ("sigma 0.05", model.RULES)]
+    table = pd.read_csv(tmp_path / "out" / "leads.csv").set_index(["lead", "seed", "rule"]).accuracy
+    assert len(table) == 8 and table["S2 doubles", 0, "r-stdp"] == table["default", 0, "r-stdp"]
+
+
+def test_the_distance_to_the_paper_is_a_mean_over_sizes_and_rules(tmp_path, monkeypatch):
+    def row(lead, seed, size, rule, above):
+        accuracy = figure4(rule)[size] + above
+        return dict(lead=lead, seed=seed, size=size, rule=rule, accuracy=accuracy, accuracy_all=accuracy)
+
+    near = "S2 at 4 positions + sigma 0.05"
+    rows = pd.DataFrame([row(lead, seed, size, rule, (0.01 if rule == "stdp" else -0.03) * (1 if lead == near else 2))
+                         for lead in (*leads.LEADS, near) for seed in (0, 1, 2) for size in model.SIZES
+                         for rule in model.RULES if seed == 0 or lead in ("default", near)])
+    assert choices.distances(rows)["default", 0] == pytest.approx(4)
+    said = []
+    page = SimpleNamespace(recorded=[tmp_path], say=said.append, source=lambda name: name,
+                           table=lambda rows, columns: said.append(str(list(rows))))
+    (tmp_path / "task2-leads").mkdir()
+    rows.to_csv(tmp_path / "task2-leads" / "leads.csv", index=False)
+    (tmp_path / "task2-leads" / "provenance.json").write_text('{"parameters": {"passes": 15}}')
+    monkeypatch.setattr(choices, "stale", lambda name, facts: "")
+    monkeypatch.setattr(choices, "CONFIRMED", ("default", near))
+    choices.leads(page)
+    assert "'2.0', '−3.0 (−3.0 to −3.0)', '+1.0" in said[1]
+    assert f"`{near}` 2.0 ± 0.0 points (2 seeds; 2.0 on all test images" in said[2]
+    monkeypatch.setattr(choices, "CONFIRMED", ("default",))
+    with pytest.raises(choices.Missing, match="further seeds"):
+        choices.leads(page)

@@ -179,7 +179,7 @@ def factorial(page: Page) -> None:
     collapsed = int((whole < 0.5).sum().sum())
     page.say("*Share*: the Shapley value, a group's mean effect over all orders in which the four can be switched on; "
              "the shares of a seed add up to what all of them change, "
-             f"{points(Estimate.of(shares.sum(axis=1)))} points ({len(whole)} {'seed' if len(whole) == 1 else 'seeds'}). "
+             f"{points(Estimate.of(shares.sum(axis=1)))} points (number of seeds: {len(whole)}). "
              f"{collapsed} of {whole.size} runs collapsed, below 50 %. {page.source('student-factorial')}.")
 
 
