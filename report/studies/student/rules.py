@@ -63,7 +63,7 @@ def _free_winners(fired, potential, search, width):
 
 
 @jit
-def _add(change, weight, pre, rates, soft):
+def add(change, weight, pre, rates, soft):
     """Add to `change` what a rule makes of the unchanged weight (C, KH, KW), given which inputs were in time."""
     into, old, before = change.reshape(change.size), weight.reshape(weight.size), pre.reshape(pre.size)
     for i in range(len(old)):
@@ -89,7 +89,7 @@ def _show(times, weight, fast, search, free, rates, soft):
             if f >= 0:
                 row, column = divmod(int(rows[j, 1]), width)
                 pre = stdp.in_time(times[i], row, column, rows[j, 2], search.pad, weight[f].shape)
-                _add(change[f], weight[f], pre, rates, soft)
+                add(change[f], weight[f], pre, rates, soft)
                 touched[f] = True
     for f in range(maps):
         if touched[f]:
@@ -121,7 +121,7 @@ def _learn_s3(times, winners, right, weight, rates, soft, search):
         if f >= 0:
             row, column = divmod(winners[i, 1], width)
             pre = stdp.in_time(times[i], row, column, search.bins - 1, search.pad, weight[f].shape)
-            _add(change[f], weight[f], pre, rates[0] if right[i] else rates[1], soft)
+            add(change[f], weight[f], pre, rates[0] if right[i] else rates[1], soft)
     for f in range(len(weight)):
         weight[f] = np.minimum(np.maximum(weight[f] + change[f], np.float32(search.low)), np.float32(search.high))
 

@@ -28,6 +28,7 @@ from rstdp.network import Network
 from rstdp.plasticity import DoublingRate, hits_and_misses, reward_rates
 
 from . import as_run
+from .rules import add
 
 
 class Rules(NamedTuple):
@@ -159,14 +160,6 @@ def _in_time(times, copies, place, post, pad, shape):
 
 
 @jit
-def _add(change, weight, early, rates, rule):
-    """Add what a rule makes of the unchanged weight (C, K, K), given which inputs were in time."""
-    into, old, before = change.reshape(change.size), weight.reshape(weight.size), early.reshape(early.size)
-    for i in range(len(old)):
-        into[i] += stdp.changed(old[i], before[i], rates, rule)
-
-
-@jit
 def _apply(change, touched, weight, fast, copies, low, high):
     """Maps that are touched take their changes; `fast`, with `copies` of each input, follows."""
     for f in np.flatnonzero(touched):
@@ -198,7 +191,7 @@ def show(times, weight, fast, copies, search, final, rates, size):
                 if f >= 0 and not np.any(rows[j + 1:, 0] == f):  # the last win of a map
                     early = _in_time(part[i], copies, divmod(rows[j, 1], width), rows[j, 2], search.pad,
                                      weight[f].shape)
-                    _add(change[f], weight[f], early, rates, STDP)
+                    add(change[f], weight[f], early, rates, STDP)
                     touched[f] = True
         _apply(change, touched, weight, fast, copies, 0, 1)
 
@@ -243,7 +236,7 @@ def show_s3(counts, right, classes, weight, fast, pad, bounds, rates, size):
             decisions[i] = classes[f, p]
             if right[i] >= 0:
                 early = _in_time(BINS - counts[i], 1, divmod(p, sizes.out_w), 1, pad, shape)
-                _add(change[f], weight[f], early, rates[0] if decisions[i] == right[i] else rates[1], ADDITIVE)
+                add(change[f], weight[f], early, rates[0] if decisions[i] == right[i] else rates[1], ADDITIVE)
                 touched[f] = True
         _apply(change, touched, weight, fast, 1, bounds[0], bounds[1])
     return decisions
