@@ -83,7 +83,8 @@ CHANGES = {
     "nmnist-simulator": (validation, "MOST", 11, lambda: {"nmnist-simulator"}),
     "nmnist-decisions": (decisions, "FITTED", 199, lambda: {"nmnist-decisions"}),
     "nmnist-real": (real, "PASSES", {"s1.epochs": 21, "s2.epochs": 40}, lambda: {"nmnist-real"}),
-    "task2": (model, "reward_rates", other_bars, lambda: {"task2", "task2-passes", "task2-choices", "task2-leads"}),
+    "task2": (model, "reward_rates", other_bars, lambda: {
+        "task2", "task2-passes", "task2-nearest", "task2-choices", "task2-leads"}),
     "task2-leads": (leads, "BASE", leads.BASE._replace(passes=16), lambda: {"task2-leads"}),
     "task2-choices": (choices, "SIZES", (4, 10), lambda: {"task2-choices"}),
     "handmade": (handmade, "VARIANTS", {**handmade.VARIANTS, "one winner": {"winners": 3}}, lambda: {"handmade"}),
