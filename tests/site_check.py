@@ -1,7 +1,8 @@
 """Every page of the built site in a headless Chromium, light and dark, wide and narrow: `make site-check`.
 
 Reported are violations that axe-core calls serious or critical, requests to anywhere but the site, errors of the page's
-own programs, and pages that scroll sideways. `--pictures FOLDER` also keeps a picture of every page.
+own programs, pages that scroll sideways, and parts of them that do without a name or a place in the order of the Tab
+key. `--pictures FOLDER` also keeps a picture of every page.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ from print_book import browser as chromium
 
 WIDTHS, THEMES = (1280, 360), ("light", "dark")
 OPTIONS = {"preload": False, "resultTypes": ["violations"]}  # no second look at style sheets, no lists of what is well
+
+SIDEWAYS = """() => [...document.querySelectorAll(".bd-article *")].filter(part =>
+  part.clientWidth && part.scrollWidth > part.clientWidth + 2 && /auto|scroll/.test(getComputedStyle(part).overflowX)
+  && !(part.tabIndex === 0 && (part.ariaLabel || part.matches("mjx-container")))
+).map(part => `${part.tagName} ${part.className}`)"""
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -54,6 +60,7 @@ def visit(page: Page, site: str, name: str, pictures: Path | None) -> list[str]:
         beyond = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if beyond > 0:
             faults.append(f"{theme}, {width}: {beyond} pixels wider than the window")
+        faults += [f"{theme}, {width}: {part} scrolls sideways and does not say so" for part in page.evaluate(SIDEWAYS)]
         for violation in Axe().run(page, options=OPTIONS).response["violations"]:
             if violation["impact"] in ("serious", "critical"):
                 places = [str(node["target"][-1]) for node in violation["nodes"]]

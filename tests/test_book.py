@@ -410,10 +410,11 @@ def test_pdf_says_what_it_needs(monkeypatch):
         extension("print_book").browser()
 
 
-def test_pdf_without_solutions_hides_them_and_their_checks():
-    page = '<head></head><div class="solution dropdown admonition"></div><div class="cell tag_check"></div>'
+def test_pdf_without_solutions_hides_them_and_the_answers_of_quizzes():
+    page = '<head></head><div class="solution dropdown admonition"></div><div class="sd-summary-content"></div>'
     printed = extension("print_book").for_paper(page, solutions=False)
-    assert ".solution, .tag_check { display: none !important; }</style></head>" in printed
+    assert "<style>.solution, .sd-summary-content, " in printed
+    assert "{ display: none !important; }</style></head>" in printed
     assert "display: none" not in extension("print_book").for_paper(page)
 
 

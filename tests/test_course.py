@@ -60,8 +60,10 @@ def test_a_student_copy_lacks_what_is_to_be_built_and_solved(path):
 def test_with_the_solutions_put_in_a_student_copy_is_the_chapter(path):
     """The chapter itself runs in another test, so the student copy passes its checks then."""
     full = nbformat.read(path, 4)
-    student = nbformat.v4.new_notebook(cells=course.without_solutions(full))
+    student, plain = course.copies(path)
     assert course.solved(student, full) == [cell.source for cell in full.cells if cell.cell_type == "code"]
+    with pytest.raises(ValueError, match="no end"):  # the full copy has no markers any more
+        course.solved(student, plain)
 
 
 @each_chapter
@@ -149,9 +151,30 @@ def test_goals_name_a_section_an_exercise_and_a_question_that_exist(number):
     headings, labels = re.findall(r"^#+ (.+)$", text, re.M), re.findall(r"^:label: (ex-[\w-]+)$", text, re.M)
     for goal in COURSE[number]["goals"]:
         assert site.slug(goal["section"]) in map(site.slug, headings), goal["section"]
-        assert goal.get("exercise") in {*labels, None} and 1 <= goal["question"] <= 5
+        assert goal.get("exercise") in {*labels, None} and goal.get("question") in {1, 2, 3, 4, 5, None}
+        assert goal.get("build") in {*site.to_build(NOTEBOOKS[number - 1]), None}
+        assert not {"exercise", "build"} <= set(goal), "the table has place for one"
     for name in re.findall(r"`(\w+)`", COURSE[number]["plan"]["Build"][1]):
         assert re.search(rf"\b{name}\b", NOTEBOOKS[number - 1].read_text(encoding="utf-8")), name
+
+
+@pytest.mark.parametrize("number", COURSE)
+def test_the_exercises_of_a_plan_fit_into_its_time(number):
+    minutes = [int(each) for each in re.findall(r"^\*\*\w+ · (\d+) minutes", prose(NOTEBOOKS[number - 1]), re.M)]
+    slot, told = COURSE[number]["plan"]["Exercises"]
+    asked = {part: [int(each) for each in re.findall(r"\b\d+\b", part)] for part in told.split(";")}
+    assert sorted(sum(asked.values(), [])) == list(range(1, len(minutes) + 1)), "each exercise has its place"
+    needed = sum((max if " or " in part else sum)([minutes[each - 1] for each in which] or [0])
+                 for part, which in asked.items() if "home" not in part)
+    assert 0 < needed <= slot - 5, f"{needed} minutes of {slot}, and some to talk about them"
+
+
+@pytest.mark.parametrize("number", COURSE)
+def test_a_plan_links_its_quiz_and_says_what_to_expect_of_its_experiment(number):
+    teaching, quizzes = ((BOOK / name).read_text(encoding="utf-8") for name in ("teaching.md", "quizzes.md"))
+    assert f"{{ref}}`quiz <quiz-{number}>`\n\n```{{plan}} {number}\n" in teaching
+    assert re.search(rf"^\(quiz-{number}\)=\n\n## {number}\. .+\n\n```{{quiz}} {number}\n", quizzes, re.M)
+    assert "*Expect" in COURSE[number]["plan"]["Experiment"][1]
 
 
 def test_right_answers_stand_at_every_place():
@@ -170,6 +193,21 @@ def test_every_equation_is_numbered_and_named(path):
         assert names
         for name in names:
             pkgutil.resolve_name(name)
+
+
+def letters(latex: str) -> set[str]:
+    """The Latin and Greek letters of a formula, without words and commands."""
+    latex = re.sub(r"\\(?:text|mathrm|begin|end)\{[^{}]*\}", " ", latex)
+    greek = {rf"\{name}" for name in "Delta alpha beta varepsilon eta theta phi rho sigma tau ell langle".split()}
+    return set(re.findall(r"\\[A-Za-z]+", latex)) & greek | set(re.findall("[A-Za-z]", re.sub(
+        r"\\[A-Za-z]+", " ", latex)))
+
+
+def test_every_letter_of_a_numbered_equation_is_in_the_notation():
+    listed = re.findall(r"\$([^$]+)\$", (BOOK / "notation.md").read_text(encoding="utf-8"))
+    known = set().union(*map(letters, listed))
+    for _, label, body in site.numbered(ROOT):
+        assert letters(body) <= known, label
 
 
 # --- the API and its links ---
@@ -294,6 +332,8 @@ def test_a_plan_tells_a_lecturer_what_students_write_and_solve(path):
     _, written, exercises = site.at_hand(path)
     assert all(f"`{node.name}`" in written for cell in codes(path, "build") for node in ast.parse(cell.source).body
                if isinstance(node, (ast.FunctionDef, ast.ClassDef)))
+    assert set(re.findall(r"`(\w+)`", written)) <= set(
+        re.findall(r"`(\w+)`", COURSE[int(path.name[:2])]["plan"]["Build"][1])), "a function without a step"
     labels = re.findall(r"^:label: (ex-[\w-]+)$", prose(path), re.M)
     assert re.findall(r"\{ref\}`([\w-]+)` \(\w+, \d+ min\)", exercises) == labels
 
@@ -301,3 +341,8 @@ def test_a_plan_tells_a_lecturer_what_students_write_and_solve(path):
 def test_a_docstring_becomes_literals_and_keeps_its_mathematics():
     lines = ["For :math:`t_i` and :math:`w * 2`, `stdp` and ``twice``, a * b."]
     assert site.as_text(lines) == [r"For :math:`t_i` and :math:`w * 2`, ``stdp`` and ``twice``, a \* b."]
+
+
+def test_an_indented_program_in_a_docstring_is_one_and_the_body_of_a_directive_is_none():
+    lines = ["Do:", "", "    def mine(a, *b): `...`", "", "    use(mine)", "", "and:", "", ".. math:: a", "    b * c"]
+    assert site.as_text(lines) == [*lines[:2], ".. code-block:: python", "", *lines[2:-1], r"    b \* c"]

@@ -287,7 +287,7 @@ def test_leads_go_on_and_take_over_what_they_do_not_change(tmp_path, monkeypatch
     assert main([*command, "--set", "leads=default"]) == 0
     assert main([*command, "--set", "leads=default,S2 doubles,sigma 0.05"]) == 0
     assert [one for one in made if len(one) == 2] == [  # not those of the fingerprint
-        ("default", model.RULES), ("default", model.RULES), *2 * [("S2 doubles", ("stdp",)), ("sigma 0.05", model.RULES)]]
+        *2 * [("default", model.RULES)], *2 * [("S2 doubles", ("stdp",)), ("sigma 0.05", model.RULES)]]
     table = pd.read_csv(tmp_path / "out" / "leads.csv").set_index(["lead", "seed", "rule"]).accuracy
     assert len(table) == 12 and table["S2 doubles", 0, "r-stdp"] == table["default", 0, "r-stdp"]
 

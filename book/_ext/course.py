@@ -75,7 +75,9 @@ def without_solutions(notebook) -> list:
 
 
 def solved(student, full) -> list[str]:
-    """The programs of a student copy with the book's solutions put in, one after the other as in the book."""
+    """The programs of a student copy with the book's solutions put in, one after the other as in the book.
+
+    full: the chapter as the book has it, whose markers say where a solution ends."""
     places = {f"{cell.id}-yours": number for number, cell in enumerate(full.cells)}
     sources, by_id = [], {cell.id: cell for cell in full.cells}
     for cell in student.cells:
@@ -89,6 +91,8 @@ def solved(student, full) -> list[str]:
                 break
             if following.cell_type == "code":
                 sources.append(following.source)
+        else:
+            raise ValueError(f"the solution for {cell.id} has no end")
     return sources
 
 
@@ -233,7 +237,7 @@ def main() -> int:
             wrong = [f"{what} ({cell})" for cell, what in expected if cell not in found]
             passed += len(wrong) + (not expected)
             line += ", all fail as handed out" if not wrong else f"; these pass as handed out: {', '.join(wrong)}"
-            programs = [nbformat.v4.new_code_cell(program) for program in solved(student, full)]
+            programs = [nbformat.v4.new_code_cell(program) for program in solved(student, nbformat.read(path, 4))]
             broken = failures(nbformat.v4.new_notebook(cells=programs), BOOK)
             passed += len(broken)
             line += f"; {len(broken)} cells fail with solutions" if broken else ", and pass with the solutions in"

@@ -31,9 +31,10 @@ def browser() -> str:
 
 def for_paper(html: str, solutions: bool = True) -> str:
     """The page with links between the book's files as links within the page, and with all that is folded opened.
-    Without solutions, those of the exercises and their checks are hidden."""
+    Without solutions, those of the exercises are hidden, and what the quizzes and the self-test say of each answer."""
     if not solutions:
-        html = html.replace("</head>", "<style>.solution, .tag_check { display: none !important; }</style></head>", 1)
+        hidden = '.solution, .sd-summary-content, [id="document-book/primer"] + section .sd-dropdown'
+        html = html.replace("</head>", f"<style>{hidden} {{ display: none !important; }}</style></head>", 1)
     html = re.sub(r'(<a [^>]*?href=")(\d\d-[\w-]+)\.html"', r'\1#document-book/\2"', html)
     return html.replace('href="book/index.html#', 'href="#').replace("<details ", "<details open ")
 

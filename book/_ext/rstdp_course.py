@@ -21,10 +21,10 @@ from sphinx import addnodes
 
 from rstdp.show.recorded import scoreboard
 
-#: the chapter of a module whose functions no chapter writes out, as rstdp/__init__.py has it
+#: the chapter of a module whose functions no chapter writes out, as rstdp/__init__.py has it, and of two functions
 CHAPTERS = {"encoding": 1, "neuron": 2, "layers": 3, "competition": 3, "plasticity": 4, "learning": 4, "network": 5,
             "training": 7, "config": 7, "data": 1, "files": 7, "handmade": 10, "fast": 8, "images": 7, "events": 9,
-            "show": 1}
+            "show": 1, "hits_and_misses": 6, "reward_rates": 6}
 
 
 @cache
@@ -66,15 +66,19 @@ class Quiz(Markdown):
         return quiz(course(Path(self.env.app.srcdir))[number], number)
 
 
+def to_build(path: Path) -> list[str]:
+    """The functions and classes that students write in a chapter."""
+    return [name for cell in notebook(path) if "build" in cell["metadata"].get("tags", [])
+            for name in re.findall(r"^(?:def|class) (\w+)", cell["source"], re.M)]
+
+
 def at_hand(path: Path) -> list[str]:
     """What a lecturer needs before the class: how many predictions, which functions students write, which exercises."""
     cells = notebook(path)
     predictions = sum(":class: predict\n" in cell["source"] for cell in cells)
-    functions = [name for cell in cells if "build" in cell["metadata"].get("tags", [])
-                 for name in re.findall(r"^(?:def|class) (\w+)", cell["source"], re.M)]
     asked = [f"{{ref}}`{label}` ({level.lower()}, {minutes} min)" for cell in cells for label, level, minutes in
              re.findall(r":label: (ex-[\w-]+)\n\n\*\*(\w+) · (\d+) minutes", cell["source"])]
-    written = ", ".join(f"`{name}`" for name in functions)
+    written = ", ".join(f"`{name}`" for name in to_build(path))
     return [f"**Before the class.** Run the chapter once, and vote for yourself; predictions: {predictions}.",
             f"**Students write** {written}.", f"**Exercises:** {', '.join(asked)}."]
 
@@ -97,18 +101,21 @@ class Plan(Markdown):
 
 
 class Goals(Markdown):
-    """Each goal, the section that teaches it, an exercise, where one does, and a question that test it."""
+    """Each goal, the section that teaches it, and what tests it: an exercise or a function to build, and a question."""
 
     def lines(self) -> list[str]:
         folder = Path(self.env.app.srcdir)
         names = {number: path.name for number, path in enumerate(chapters(folder), start=1)}
-        rows = ["* - Afterwards a student can", "  - Section", "  - Exercise", "  - Question"]
+        rows = ["* - Afterwards a student can", "  - Section", "  - Exercise or function to build", "  - Question"]
         for number, entry in course(folder).items():
             for goal in entry["goals"]:
                 section = f"[{number}: {goal['section']}]({names[number]}#{slug(goal['section'])})"
-                tested = f"{{numref}}`{goal['exercise']}`" if "exercise" in goal else "—"
-                rows += [f"* - {goal['can']}", f"  - {section}", f"  - {tested}",
-                         f"  - {{ref}}`{number}.{goal['question']} <question-{number}-{goal['question']}>`"]
+                tested, asked = f"`{goal['build']}`" if "build" in goal else "—", "—"
+                if "exercise" in goal:
+                    tested = f"{{numref}}`{goal['exercise']}`"
+                if "question" in goal:
+                    asked = f"{{ref}}`{number}.{goal['question']} <question-{number}-{goal['question']}>`"
+                rows += [f"* - {goal['can']}", f"  - {section}", f"  - {tested}", f"  - {asked}"]
         return [":::{list-table}", ":header-rows: 1", ":widths: 40 30 15 15", ":class: table-wide", "", *rows, ":::"]
 
 
@@ -190,17 +197,28 @@ def programs(folder: Path) -> dict[int, tuple[str, str]]:
 
 def where(folder: Path, name: str) -> tuple[int, list[int]]:
     """(the chapter that builds what a dotted name stands for, the chapters whose code uses it)."""
-    module, short = name.split(".")[1], name.split(".")[-1]
-    word = re.compile(rf"\b{re.escape(short)}\b")
-    own = [number for number, (defined, _) in programs(folder).items() if word.search(defined)]
-    used = [number for number, (_, code) in programs(folder).items() if word.search(code)]
-    return (own or [CHAPTERS[module]])[0], used
+    _, *modules, short = name.split(".")
+    named = re.compile(rf"\b(?:{'|'.join(modules)})\.{short}\b|^from rstdp(?:\.\w+)* import (?:.*\W)?{short}\b", re.M)
+    word, first = re.compile(rf"\b{re.escape(short)}\b"), CHAPTERS.get(short) or CHAPTERS[modules[0]]
+    used = [number for number, (_, code) in programs(folder).items() if named.search(code)]
+    own = [number for number in used if word.search(programs(folder)[number][0])]
+    return (own or [number for number in used if number >= first] or [first])[0], used
 
 
 def as_text(lines: list[str]) -> list[str]:
-    """A docstring, which is plain text with names in backticks and now and then a table, for reStructuredText."""
-    rows = []
+    """A docstring, which is plain text with names in backticks and now and then a table, or an indented program, for
+    reStructuredText."""
+    rows: list[str] = []
+    directive = program = False
     for line in lines:
+        if line and not line.startswith(" "):
+            directive, program = line.startswith(".. "), False
+        elif line.startswith("    ") and not directive and not program and rows and not rows[-1]:
+            program = True
+            rows += [".. code-block:: python", ""]
+        if program:
+            rows.append(line)
+            continue
         # the text of a role, :math:`x`, stays as it is
         parts = re.split(r"(:\w+:`[^`]+`|``.*?``|`[^`]+`)", line)
         line = "".join(part.replace("*", r"\*") if "`" not in part else f"`{part}`" if re.match("`[^`]", part) else part
@@ -218,7 +236,7 @@ def in_chapters(app, what, name, obj, options, lines) -> None:
     parts = name.split(".")
     if parts[0] != "rstdp":
         return
-    lines[:] = as_text(lines)
+    lines[:] = as_text([line for line in lines if not line.startswith("Alias for field number")])
     if what in ("method", "attribute", "property"):
         return
     folder = Path(app.srcdir)
@@ -227,6 +245,13 @@ def in_chapters(app, what, name, obj, options, lines) -> None:
     link = lambda number: f":doc:`{number} <{files[number - 1]}>`"
     text = f"Chapter {link(first)}" + (f"; used in {', '.join(map(link, used))}" if used and what != "module" else "")
     lines += ["", text + "."]
+
+
+def plain_types(app, doctree) -> None:
+    """A parameter of the configuration is an int, not an `Annotated[int, FieldInfo(annotation=NoneType, ...)]`."""
+    for part in doctree.findall(addnodes.desc_annotation):
+        if "FieldInfo" in part.astext():
+            part.children = [nodes.Text(re.sub(r"Annotated\[(\w+), .*\]", r"\1", part.astext()))]
 
 
 def boxes(app, doctree) -> None:
@@ -288,6 +313,7 @@ def setup(app) -> dict:
     app.connect("builder-inited", on_one_page)
     app.connect("doctree-read", folds)
     app.connect("doctree-read", twins)
+    app.connect("doctree-read", plain_types)
     app.connect("doctree-read", boxes, priority=100)  # before sphinx-codeautolink looks for titles
     app.connect("autodoc-process-docstring", in_chapters)
     for directive in (Quiz, Plan, Goals, Equations, Scoreboard, Copies):

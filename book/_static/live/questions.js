@@ -17,7 +17,7 @@ function liveQuestions(facts) {
       options: ["Half as many spikes", "The same spikes, half as strong", "Most stay, in the same order", "All of them come later"],
       right: 2, why: `Spikes have no size, and a response is divided by the mean around it before all are ranked: halving everything leaves
         the ranks alone. Only one thing on the way to spikes knows absolute grey levels: responses of the contrast filters under 50 are dropped, so
-        the faintest spikes go. Those that stay keep their order, though with fewer of them many move to the step before or after, and as all that
+        the faintest spikes go. Those that stay nearly keep their order, though with fewer of them many move to the step before or after, and as all that
         follows hears less, the lead shrinks. Turn the contrast down until that threshold really bites.
         ${chapter("01-from-pixels-to-spike-times", 1)}`,
       control: slider("contrast", "contrast", "contrast", 5, 100, 100, 5, " %") },
