@@ -115,8 +115,8 @@ def head(claim: Claim) -> Part:
         paper, spyketorch, student = claim.theirs()
         page.anchor(f"claim-{claim.number}")
         page.say(f"### {claim.label}")
-        page.table([(paper, spyketorch, student, one.found.told, f"**{one.found.verdict}**")],
-                   ["the paper", "SpykeTorch", "student replication", "ours", "verdict"])
+        page.table([(f"**{one.found.verdict}**", paper, one.found.told, spyketorch, student)],
+                   ["verdict", "the paper", "ours", "SpykeTorch", "student replication"])
         page.say(f"*How it is judged.* {claim.rule}")
         if one.robust:
             page.say("*Every seed left out in turn.* The verdict "

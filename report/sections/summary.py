@@ -60,10 +60,10 @@ def table(page: Page) -> None:
     """Every claim of the paper with its verdict."""
     judged = [one for one in claims.judged_on(page) if not one.claim.extension]
     rows = claims.table(page.recorded, judged)
-    page.table([(f"[{row.claim}](#claim-{row.number})", row.paper, row.SpykeTorch, row.student, row.ours,
-                 f"**{row.verdict}**", row.robust) for row in rows.itertuples()],
-               ["claim", "the paper", "SpykeTorch", "student", "ours, after all passes", "verdict",
-                "every seed left out"])
+    page.table([(f"[{row.claim}](#claim-{row.number})", f"**{row.verdict}**", row.paper, row.ours, row.robust,
+                 row.SpykeTorch, row.student) for row in rows.itertuples()],
+               ["claim", "verdict", "the paper", "ours, after all passes", "every seed left out", "SpykeTorch",
+                "student"])
     counts = rows.verdict.value_counts()
     page.say(f"Of {len(rows)} claims " + ", ".join(
         f"{counts[verdict]} {'is' if counts[verdict] == 1 else 'are'} *{verdict}*"
