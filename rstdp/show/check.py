@@ -31,10 +31,14 @@ def same(what: str, found: Any, expected: Any, rtol: float = 0.0, atol: float = 
     mine, theirs = _values(found), _values(expected)
     if _shape(found) != _shape(expected):
         different, compared = max(mine.size, theirs.size), max(mine.size, theirs.size)
+        hint = f"; the shape is {_shape(found)}, not {_shape(expected)}"
     else:
         close = np.isclose(mine, theirs, rtol, atol) if rtol or atol else mine == theirs
         different, compared = int((~close).sum()), mine.size
-    _judge(what, compared, different, {"rtol": rtol, "atol": atol, "but_for": but_for}, different <= but_for * compared)
+        at = int((~close).argmax()) if different else 0
+        hint = f"; the first of them, value {at}, is {mine.flat[at]}, not {theirs.flat[at]}" if different else ""
+    _judge(what, compared, different, {"rtol": rtol, "atol": atol, "but_for": but_for}, different <= but_for * compared,
+           hint)
 
 
 def that(what: str, holds: Any) -> None:
@@ -48,13 +52,13 @@ def note(what: str, value: float, unit: str = "%") -> None:
     _keep(what, {"value": float(value), "unit": unit})
 
 
-def _judge(what: str, compared: int, different: int, allowed: dict[str, float], holds: bool) -> None:
+def _judge(what: str, compared: int, different: int, allowed: dict[str, float], holds: bool, hint: str = "") -> None:
     before = _before(what)
     _keep(what, {"compared": compared + before.get("compared", 0), "different": different + before.get("different", 0),
                  "allowed": {key: value for key, value in allowed.items() if value},
                  "holds": holds and before.get("holds", True)})
     if not holds:
-        raise AssertionError(f"{what}: {different:,} of {compared:,} values are not as expected")
+        raise AssertionError(f"{what}: {different:,} of {compared:,} values are not as expected{hint}")
 
 
 def _before(what: str) -> dict:
