@@ -1,6 +1,7 @@
 """N-MNIST in the report: claims 7a and 7b follow their files, and thresholds are chosen without the real recordings."""
 
 import json
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from report import claims
 from report.claims import nmnist_real, nmnist_simulated
 from report.lab.figures import nmnist_curves
 from report.lab.published import curve
+from report.lab.results import Missing
 from report.lab.statistics import Estimate, over_recordings
 from report.sections import encodings
 
@@ -73,6 +75,32 @@ def test_thresholds_are_chosen_on_simulated_recordings_not_on_real_ones(tmp_path
         write(tmp_path, name, f"nmnist-transfer/{name[7:]}", {"a": [(0.9, 0.5)], "b": [(0.8, 0.99)]})
     assert [(row.encoding, row.variant) for row in encodings.tried([tmp_path]) if row.chosen] == [
         (name[7:], "a") for name in encodings.EXPERIMENTS]
+
+
+def test_encoding_and_rules_are_told_apart(tmp_path, monkeypatch):
+    """Exact effects by hand: +40 from the encoding with our rules, +20 with theirs, and one run at chance."""
+    means = {("first", encodings.ALL): 0.3, ("first", "none"): 0.5, ("saccades", encodings.ALL): 0.5,
+             ("saccades", "none"): 0.9}
+    rows = pd.DataFrame([(*key, seed, epoch, mean - 0.2 * (seed == 1 and mean == 0.3) if epoch == 20 else 0.0)
+                         for key, mean in means.items() for seed in (0, 1) for epoch in (15, 20)],
+                        columns=["encoding", "rules", "seed", "epoch", "test_accuracy"])
+    (tmp_path / "student-nmnist").mkdir()
+    (tmp_path / "student-nmnist" / "provenance.json").write_text('{"train": 10000}')
+    rows.to_csv(tmp_path / "student-nmnist" / "runs.csv", index=False)
+    tables, said = [], []
+    page = SimpleNamespace(recorded=[tmp_path], say=said.append, source=lambda name: name,
+                           table=lambda rows, columns: tables.append([list(map(str, row)) for row in rows]))
+    monkeypatch.setattr(encodings, "stale", lambda name, facts: "")
+    encodings.two_by_two(page)
+    assert [row[:2] + row[3:] for row in tables[0]] == [
+        ["theirs (`first`)", "theirs", "1"], ["theirs (`first`)", "ours", "0"],
+        ["ours (`saccades`)", "theirs", "0"], ["ours (`saccades`)", "ours", "0"]]
+    text = " ".join(said)  # seed 1: +40 and +40
+    found = [text.index(part) for part in ("+35.00", "+35.00", "+40.00", "+30.00", "+5.00")]
+    assert found == sorted(found) and "seeds: 2." in text
+    rows[rows.rules == "none"].to_csv(tmp_path / "student-nmnist" / "runs.csv", index=False)
+    with pytest.raises(Missing, match="both encodings"):
+        encodings.two_by_two(page)
 
 
 def test_the_share_of_recordings_has_an_exact_interval(tmp_path):

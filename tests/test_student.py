@@ -340,6 +340,17 @@ def test_every_group_of_rules_changes_what_is_learned():
     assert len(set(ends.values())) == len(ends) == 6
 
 
+def test_spike_times_are_taken_as_they_are():
+    """Grey images and their own spike times are the same run; events bring their own channels."""
+    grey = factorial.arrays(data.load("digits").subset(120, 20))
+    encoded = [fast.encode(torch.from_numpy(part)).numpy() if part.ndim == 3 else part for part in grey]
+    runs = [[{**row, "seconds": 0} for row in training.trained(training.Rules(), 0, (1, 1, 2), *part)]
+            for part in (grey, encoded)]
+    assert runs[0] == runs[1]
+    encoded[::2] = [part[:, :2] for part in encoded[::2]]
+    assert training.trained(training.Rules(), 0, (1, 1, 1), *encoded)[0]["test_accuracy"] >= 0
+
+
 def test_shares_add_up_and_split_what_two_do_together():
     found = shapley({frozenset(): 0.9, frozenset("a"): 0.8, frozenset("b"): 0.9, frozenset("ab"): 0.6})
     assert found == pytest.approx({"a": -0.2, "b": -0.1})

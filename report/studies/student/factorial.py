@@ -1,7 +1,8 @@
 """What the earlier replication's rules cost: all of them at once, and each group on and off with every other.
 
 The first writes accuracy.csv, a row a seed and pass, to report/results/student-as-run; the second runs.csv, a row a
-combination, seed and tested pass, to report/results/student-factorial. Each run goes 6 times over S1, 12 times over S2
+combination, seed and tested pass, to report/results/student-factorial; the third all rules and none of them with two
+encodings of event-camera recordings to report/results/student-nmnist. Each run goes 6 times over S1, 12 times over S2
 and 20 times over S3, as in the experiment `student`.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 
 import torch
 
-from rstdp.data import Dataset
+from rstdp.data import Dataset, load
 from rstdp.encoding import spike_wave
 from rstdp.network import Network
 
@@ -26,6 +27,8 @@ PASSES = (6, 12, 20)
 #: every combination of rules, by its name
 COMBINATIONS = {"+".join(name for name, on in zip(Rules._fields, switches) if on) or "none": Rules(*switches)
                 for switches in itertools.product((False, True), repeat=len(Rules._fields))}
+ALL = "+".join(Rules._fields)  #: their program
+ENCODINGS = ("first", "saccades")  #: of events: theirs and ours
 
 
 def arrays(data: Dataset) -> list:
@@ -92,3 +95,26 @@ def make_combinations(job: Job) -> None:
                     "seconds": round(table.rows.groupby(keys).seconds.max().sum(), 1)})
     last = table.rows[table.rows.epoch == PASSES[-1]]
     print(last.pivot(index="rules", columns="seed", values="test_accuracy").round(4).to_string())
+
+
+def on_events(encoding: str, name: str, seed: int, *data) -> list[dict]:
+    """As `combination`, on spike times from events."""
+    return [{"encoding": encoding, **row} for row in combination(name, seed, *data)]
+
+
+@registry.result("student-nmnist", "N-MNIST: the earlier replication's encoding and rules, each with ours",
+                 needs=("core", "student-factorial", "events"), dataset="nmnist-transfer", seeds=tuple(range(5)),
+                 settings={"train": 10_000})
+def make_events(job: Job) -> None:
+    """The runs that are missing, all of a seed before the next seed."""
+    data = {encoding: load(f"{job.dataset}/{encoding}", job.settings.train) for encoding in ENCODINGS}
+    table = Table(job, "runs.csv", ["seed", "encoding", "rules"], train=job.settings.train, passes=PASSES,
+                  data_md5={encoding: each.checksum() for encoding, each in data.items()})
+    keys = [key for key in itertools.product(job.seeds, ENCODINGS, ("none", ALL)) if not table.has(*key)]
+    tasks = [(encoding, name, seed, *arrays(data[encoding])) for seed, encoding, name in keys]
+    for rows in job.spread(on_events, tasks, "runs"):
+        table.add(rows)
+        table.save({"runs_made": len(table.rows.groupby(table.keys)),
+                    "seconds": round(table.rows.groupby(table.keys).seconds.max().sum(), 1)})
+    last = table.rows[table.rows.epoch == PASSES[-1]]
+    print(last.pivot(index=["encoding", "rules"], columns="seed", values="test_accuracy").round(4).to_string())

@@ -326,12 +326,13 @@ class Model:
 def trained(rules: Rules, seed: int, passes: tuple[int, int, int], images: np.ndarray, labels: np.ndarray,
             test: np.ndarray, test_labels: np.ndarray, weights: dict[str, Tensor] | None = None,
             tested: Collection[int] | None = None) -> list[dict]:
-    """A row for each pass of S3, or for those that are tested. passes: over S1, S2 and S3; weights: the first ones, by
-    default the seed's, which change in place."""
+    """A row for each pass of S3, or for those that are tested. images, test: grey ones, or spike times; passes: over
+    S1, S2 and S3; weights: the first ones, by default the seed's, which change in place."""
     started = time.perf_counter()
     images, labels, test, test_labels = map(torch.tensor, (images, labels, test, test_labels))
-    model, rows, phi = Model(rules, weights or Network(rules.config(), seed).weights), [], (1.0, 1.0)
-    parts = [fast.encode(images), fast.encode(test)]
+    parts = [part if part.ndim == 4 else fast.encode(part) for part in (images, test)]
+    weights = weights or Network(rules.config(), seed, parts[0].shape[1]).weights
+    model, rows, phi = Model(rules, weights), [], (1.0, 1.0)
     for name, count in zip(("s1", "s2"), passes):
         model.learn(name, parts[0], count)
         parts = [model.pooled(name, part) for part in parts]
