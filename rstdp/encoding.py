@@ -16,7 +16,7 @@ DOG_SCALES = ((3, 3 / 9, 6 / 9), (7, 7 / 9, 14 / 9), (13, 13 / 9, 26 / 9))
 def dog_kernel(window: int, sigma_centre: float, sigma_surround: float, scale: str = "maximum") -> Tensor:
     r"""One difference-of-Gaussians kernel with zero mean, divided by its largest value or by the size of its centre.
 
-    .. math:: K(x, y) \propto \frac{e^{-(x^2+y^2)/2\sigma_1^2}}{2\pi\sigma_1^2}
+    .. math:: D(x, y) \propto \frac{e^{-(x^2+y^2)/2\sigma_1^2}}{2\pi\sigma_1^2}
               - \frac{e^{-(x^2+y^2)/2\sigma_2^2}}{2\pi\sigma_2^2}
 
     Divided by the "maximum", as in SpykeTorch, off-centre kernels reach -6 to -10 in their centre and on-centre ones 1;
