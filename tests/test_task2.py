@@ -292,13 +292,23 @@ def test_leads_go_on_and_take_over_what_they_do_not_change(tmp_path, monkeypatch
     assert len(table) == 12 and table["S2 doubles", 0, "r-stdp"] == table["default", 0, "r-stdp"]
 
 
+def test_a_lead_is_added_only_where_it_is_worth_it():
+    """From the nearest alone; a combination that does not hold the nearest so far does not count."""
+    a, b, c = list(leads.LEADS)[1:4]
+    far = pd.Series({leads.DEFAULT: 5.0, a: 2.0, b: 4.0, c: 3.0, f"{b} + {c}": 0.1, f"{a} + {b}": 1.5, f"{a} + {c}": 1.7,
+                     f"{a} + {b} + {c}": 1.31})
+    assert choices.nearest_of(far) == [a, f"{a} + {b}"]
+    far[f"{a} + {b} + {c}"] = 1.29
+    assert choices.nearest_of(far)[2:] == [f"{a} + {b} + {c}"]
+
+
 def test_the_distance_to_the_paper_is_a_mean_over_sizes_and_rules(tmp_path, monkeypatch):
     def row(lead, seed, size, rule, above):
         accuracy = figure4(rule)[size] + above
         return dict(lead=lead, seed=seed, size=size, rule=rule, accuracy=accuracy, accuracy_all=accuracy)
 
     rows = pd.DataFrame([row(lead, 0, size, rule, 0.02 if rule == "stdp" else -0.06)
-                         for lead in leads.LEADS for size in model.SIZES for rule in model.RULES])
+                         for lead in (*leads.LEADS, *leads.TOGETHER) for size in model.SIZES for rule in model.RULES])
     assert choices.distances(rows)["default", 0] == pytest.approx(4)
     said, drawn = [], []
     page = SimpleNamespace(recorded=[tmp_path], say=said.append, show=lambda figure, *rest: drawn.append(rest[1]),
@@ -314,7 +324,7 @@ def test_the_distance_to_the_paper_is_a_mean_over_sizes_and_rules(tmp_path, monk
     choices.leads(page)
     assert "'4.0', '−6.0 (−6.0 to −6.0)', '+2.0" in said[1]
     write("task2-leads", "leads.csv", rows[rows.lead != "sigma 0.05"])
-    with pytest.raises(choices.Missing, match="1 of 10 leads alone"):
+    with pytest.raises(choices.Missing, match=f"1 of {10 + len(leads.TOGETHER)} leads and combinations"):
         choices.leads(page)
     for name, far in (("task2-passes", 0.04), ("task2-nearest", 0.01)):
         write(name, "runs.csv", pd.DataFrame([{**row(name, seed, size, rule, far), "pair": pair}

@@ -22,12 +22,13 @@ from ..lab.statistics import ENOUGH, NOT, PARTLY, REPRODUCED, UNDECIDED, Estimat
 
 MAPS = 4  #: of S2 in the paper's figure 5
 SAME = 0.99  #: features that overlap this far are the same
-RULE = f"""By {MAPS} maps. By STDP the features of a pair must be those of any other, an overlap of at least {SAME:g}.
-By R-STDP they must (1) differ more between pairs than between first weights for the same pair, and (2) prefer one of
-the targets more often than by STDP, each beyond its 95 % interval over pairs, which knows that pairs with a digit in
-common are not independent. **Reproduced**: both, all {PAIRS} pairs, at least {ENOUGH} seeds. **Partly**: one of the
-two. **Not**: by STDP they differ, or by R-STDP they are the same. **Undecided**: anything else. Condition (1) was added
-after the pilot of six pairs, because chance moves features too."""
+RULE = f"""By {MAPS} maps. By STDP the features of a pair must be those of any other, an overlap of at least {SAME:g}
+(they cannot but be, as S2 is trained once for all pairs). By R-STDP they must (1) differ more between pairs than
+between first weights for the same pair, and (2) prefer one of the targets more often than by STDP, each beyond its 95
+% interval over pairs, which knows that pairs with a digit in common are not independent. **Reproduced**: both, all
+{PAIRS} pairs, at least {ENOUGH} seeds. **Partly**: one of the two. **Not**: by STDP they differ, or by R-STDP they are
+the same. **Undecided**: anything else. Condition (1) was added after the pilot of six pairs, because chance moves
+features too."""
 
 
 @dataclass(frozen=True)

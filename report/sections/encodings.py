@@ -52,11 +52,12 @@ def thresholds(page: Page) -> None:
                ["encoding", "variant", "changes from `spyketorch`", "passes", "simulated, held out", "real"])
     theirs, exact = (next(row.real for row in rows if row.variant == name) for name in ("student", "exact-rules"))
     page.say(
-        f"The student replication is right on {percent(curve('student_nmnist').test_accuracy.iloc[-1])} of them. With "
+        f"The student replication's own log ends at {percent(curve('student_nmnist').test_accuracy.iloc[-1])}. With "
         f"its encoding and thresholds and what was read of its rules (there are more) this model is right on {theirs} "
         f"of the real recordings, with the exact rules on the same spikes on {exact}, and with the encoding "
         f"`{best.encoding}` on {best.real}: steps of {points(exact.mean - theirs.mean)} and "
-        f"{points(best.real.mean - exact.mean)} points, one seed each, in this order.")
+        f"{points(best.real.mean - exact.mean)} points, one seed each, in this order; from our variant of "
+        "their model, which is not theirs (next section).")
 
 
 def two_by_two(page: Page) -> None:

@@ -134,7 +134,7 @@ def as_it_runs(page: Page) -> None:
              f"{compared['values'].sum():,} spikes, winners, decisions and weights {compared.different.sum():,} "
              f"differ, and {compared.ties.sum():,} more where the rounding of float32 decides. **The variants above "
              "and the full-size runs below were made without them.** So they measure what each of those differences "
-             "does to *our* model; they are not the student's model, and do not explain its ten points. "
+             "does to *our* model; they are not the student's model, and do not explain what it lacks. "
              f"{page.source('student-agreement')}.")
 
 

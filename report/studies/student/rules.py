@@ -1,6 +1,6 @@
 """The rules of an earlier replication, switches of the configuration, to measure what each of them costs (report).
 
-That replication (github.com/Cl4ryty/synaptic_plasticity) lost ten points against SpykeTorch. `competition` "free": a
+That replication (github.com/Cl4ryty/synaptic_plasticity) fell short of SpykeTorch. `competition` "free": a
 map may win more than once, and among equally early neurons the final potential decides, not the one at the spike.
 `update_every`: the changes of so many images are summed on unchanged weights and clipped once. Its other differences
 (thresholds, padding) need no rules of their own.
