@@ -295,8 +295,8 @@ def test_leads_go_on_and_take_over_what_they_do_not_change(tmp_path, monkeypatch
 def test_a_lead_is_added_only_where_it_is_worth_it():
     """From the nearest alone; a combination that does not hold the nearest so far does not count."""
     a, b, c = list(leads.LEADS)[1:4]
-    far = pd.Series({leads.DEFAULT: 5.0, a: 2.0, b: 4.0, c: 3.0, f"{b} + {c}": 0.1, f"{a} + {b}": 1.5, f"{a} + {c}": 1.7,
-                     f"{a} + {b} + {c}": 1.31})
+    far = pd.Series({leads.DEFAULT: 5.0, a: 2.0, b: 4.0, c: 3.0, f"{b} + {c}": 0.1, f"{a} + {b}": 1.5,
+                     f"{a} + {c}": 1.7, f"{a} + {b} + {c}": 1.31})
     assert choices.nearest_of(far) == [a, f"{a} + {b}"]
     far[f"{a} + {b} + {c}"] = 1.29
     assert choices.nearest_of(far)[2:] == [f"{a} + {b} + {c}"]
