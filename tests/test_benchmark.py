@@ -53,11 +53,11 @@ def test_ratios_are_medians_to_ours_of_the_same_stage_from_the_same_start():
 
 def test_sentences_say_which_comparison_a_number_is(tmp_path):
     said = ("with C2 cached on both sides S3 learns 270 times as fast as SpykeTorch and 80 times as fast as Spyker "
-            "where the same few images are timed again and again, and 135 times as fast as SpykeTorch and 40 times as "
-            "fast as Spyker pass after pass over all of them, from the 7th on, with 20 passes behind it{}; with nothing "
-            "cached on either S3 learns 60 times as fast as SpykeTorch and 10 times as fast as Spyker, an image comes to its decision 135 "
-            "times as fast as SpykeTorch and 40 times as fast as Spyker, and a whole training run of one pass over "
-            "each layer is {}")
+            "where the same few images are timed again and again, and 135 times as fast as SpykeTorch and 40 times as"
+            " fast as Spyker pass after pass over all of them, from the 7th on, with 20 passes behind it{}; with "
+            "nothing cached on either S3 learns 60 times as fast as SpykeTorch and 10 times as fast as Spyker, an "
+            "image comes to its decision 135 times as fast as SpykeTorch and 40 times as fast as Spyker, and a whole "
+            "training run of one pass over each layer is {}")
     told = speed.like_for_like(made_up(), [tmp_path])
     whole = told.rpartition("layer is ")[2]
     assert told == said.format("", whole) and "times as fast as SpykeTorch and" in whole
