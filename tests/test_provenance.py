@@ -10,7 +10,7 @@ import torch
 import rstdp
 from report import RESULTS, ROOT
 from report.lab import experiments, provenance, registry
-from report.studies import benchmark, crossed, readout, second_try, slow_weights
+from report.studies import benchmark, committee, crossed, readout, second_try, slow_weights
 from report.studies.handmade import runs as handmade
 from report.studies.nmnist import decisions, real, validation
 from report.studies.reward import rules as reward
@@ -69,7 +69,7 @@ CHANGES = {
     "student-as-run": (as_run, "LAYERS", {"s1": (1, 0), "s2": (1, 0)}, lambda: {
         "student-agreement", "student-as-run", "student-factorial"}),
     "student-factorial": (factorial, "COMBINATIONS", {"none": factorial.COMBINATIONS["none"]},
-                          lambda: {"student-factorial"}),
+                          lambda: {"student-factorial", "student-nmnist"}),
     "s2-reward": (reward, "both_learner", silent_learner, lambda: runs("s2-reward")),
     "first-spike": (reward, "first_spike_learner", lambda network, learns=True: reward.learning.rstdp_learner(network),
                     lambda: runs("first-spike")),
@@ -77,9 +77,10 @@ CHANGES = {
     "second-try": (second_try, "learner", silent_learner, lambda: runs("second-try")),
     "crossed": (crossed, "Network", lambda config, seed: Network(config, seed + 7), lambda: {"crossed"}),
     "slow-weights": (slow_weights, "learner", silent_learner,
-                     lambda: runs("slow-weights") if (RESULTS / "slow-weights").is_dir() else set()),
+                     lambda: {"committee"} | (runs("slow-weights") if (RESULTS / "slow-weights").is_dir() else set())),
+    "committee": (committee, "seed_of", lambda seed, number: 7, lambda: {"committee"}),
     "events": (simulator, "TREMOR", (25, 60), lambda: runs(*EVENTS) | {
-        "nmnist-simulator", "nmnist-decisions", "nmnist-real"}),
+        "nmnist-simulator", "nmnist-decisions", "nmnist-real", "student-nmnist"}),
     "nmnist-simulator": (validation, "MOST", 11, lambda: {"nmnist-simulator"}),
     "nmnist-decisions": (decisions, "FITTED", 199, lambda: {"nmnist-decisions"}),
     "nmnist-real": (real, "PASSES", {"s1.epochs": 21, "s2.epochs": 40}, lambda: {"nmnist-real"}),

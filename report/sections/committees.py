@@ -1,0 +1,30 @@
+"""A committee of S3 that learned from rewards alone, an idea of ours: what it reaches, and its members alone."""
+
+from __future__ import annotations
+
+from ..lab import registry
+from ..lab.page import Page
+from ..lab.results import read_table, stale
+from ..lab.statistics import Estimate, percent
+from .second_tries import GOAL
+
+
+def members(page: Page) -> None:
+    """Accuracy by number of members, and whether the goal is reached."""
+    rows, facts = read_table("committee/committee.csv", page.recorded)
+    by = {number: part.set_index("seed") for number, part in rows.groupby("members")}
+    last = by[facts["members"]]
+    found, planned = Estimate.of(last.test_accuracy), len(registry.results()["committee"].seeds)
+    page.say(f"{facts['members']} members, each after {facts['passes']} passes over {facts['train']:,} training images "
+             f"that are shown nine times, shifted by at most a pixel: **{found}** of the test images are right."
+             + stale("committee", facts))
+    page.table([(number, Estimate.of(part.test_accuracy), Estimate.of(part.alone), Estimate.of(part.train_accuracy),
+                 percent(part.silent.mean())) for number, part in by.items()],
+               ["members", "together", "the last of them alone", "its training images, while learning", "silent"])
+    page.say(f"No label reaches a synapse, and a member knows no other. The goal, a mean of {percent(GOAL, 1)} over "
+             f"{planned} seeds, is "
+             + (f"not to be judged yet: {found.n} of {planned} seeds are there" if found.n < planned else
+                f"{'' if found.mean >= GOAL else '**not** '}reached") + f". {page.source('committee')}.")
+
+
+PARTS = (members,)
