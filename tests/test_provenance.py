@@ -67,7 +67,7 @@ CHANGES = {
     "student": (student, "neuron_classes", lambda network, c2: torch.zeros(20, 100, dtype=torch.int64),
                 lambda: runs("student", "student-full", "nmnist-first", passes="student")),
     "student-as-run": (as_run, "LAYERS", {"s1": (1, 0), "s2": (1, 0)}, lambda: {
-        "student-agreement", "student-as-run", "student-factorial"}),
+        "student-agreement", "student-as-run", "student-factorial", "student-nmnist"}),
     "student-factorial": (factorial, "COMBINATIONS", {"none": factorial.COMBINATIONS["none"]},
                           lambda: {"student-factorial", "student-nmnist"}),
     "s2-reward": (reward, "both_learner", silent_learner, lambda: runs("s2-reward")),

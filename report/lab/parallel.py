@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import multiprocessing
 import os
 import signal
 import threading
@@ -11,8 +9,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from joblib import Parallel, delayed
-from joblib.externals.loky.backend.process import LokyProcess
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.parallel import LokyBackend
+from joblib.parallel import get_active_backend as active
 
 
 def spread(function: Callable, tasks: Iterable[tuple], jobs: int, ordered: bool = False) -> Iterator:
@@ -20,8 +19,10 @@ def spread(function: Callable, tasks: Iterable[tuple], jobs: int, ordered: bool 
 
     Raises ChildProcessError where the system has killed a process.
     """
-    done = Parallel(n_jobs=jobs, return_as="generator" if ordered else "generator_unordered")(
-        delayed(_bound)(os.getpid(), function, task) for task in tasks)
+    # each process of joblib's own watches from its first moment; on a cluster processes are not ours to end
+    ours = {"initializer": _watch, "initargs": (os.getpid(),)} if isinstance(active()[0], LokyBackend) else {}
+    done = Parallel(n_jobs=jobs, return_as="generator" if ordered else "generator_unordered", **ours)(
+        delayed(function)(*task) for task in tasks)
     try:
         yield from done
     except TerminatedWorkerError:
@@ -29,16 +30,8 @@ def spread(function: Callable, tasks: Iterable[tuple], jobs: int, ordered: bool 
                                 "(fewer --jobs need less); the same command goes on where it stopped") from None
 
 
-def _bound(parent: int, function: Callable, task: tuple):
-    """One task, in a process that ends with its parent where joblib has begun one, as it has not on a cluster."""
-    if isinstance(multiprocessing.current_process(), LokyProcess):
-        _watch(parent)
-    return function(*task)
-
-
-@functools.cache
 def _watch(parent: int) -> None:
-    """Once a process: end it when it has another parent, perhaps already."""
+    """End this process when it has another parent, perhaps already."""
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
