@@ -66,7 +66,7 @@ def test_potentials_add_up_and_an_interrupted_run_goes_on(tmp_path, monkeypatch)
         potentials = one.copy()
         if first % 100:  # the second one is sure of a 1, and louder
             potentials[:, 1] = 9
-        return Member(potentials, 0.5)
+        return Member(potentials, 0.5, 7.0)
 
     monkeypatch.setattr(committee, "member", learned)
     zeros, ones = (float((data.test_labels == digit).double().mean()) for digit in (0, 1))
@@ -74,6 +74,7 @@ def test_potentials_add_up_and_an_interrupted_run_goes_on(tmp_path, monkeypatch)
     assert [row["test_accuracy"] for row in rows] == [zeros] and made == [400]
     rows = committee.committee(SMALL, data, 4, 2, 1, tmp_path, quiet=True)
     assert made == [400, 401], "the first member is not made again"
+    assert rows[1]["seconds"] - rows[0]["seconds"] == pytest.approx(7) and rows[0]["seconds"] > 7
     assert [(row["alone"], row["test_accuracy"]) for row in rows] == [(zeros, zeros), (ones, ones)]
     committee.committee(SMALL, data, 4, 1, 2, tmp_path, quiet=True)
     assert made[2:] == [400], "other passes are another member"

@@ -45,6 +45,7 @@ class Member(NamedTuple):
 
     potentials: np.ndarray  #: (N, classes) float32, of each class on the test images, by slow weights
     train_accuracy: float  #: while learning, in the last pass
+    seconds: float  #: that it has taken
 
 
 def class_potentials(network: Network, c2: Tensor) -> Tensor:
@@ -55,11 +56,13 @@ def class_potentials(network: Network, c2: Tensor) -> Tensor:
 
 def member(config: Config, first: int, passes: int, train: Tensor, labels: Tensor, test: Tensor) -> Member:
     """An S3 with first weights of seed `first`, after its passes over spike times of C2."""
-    network, way, phi, right = Network(config, first), SlowWeightsPasses(), (1.0, 1.0), 0.0
+    started, phi, right = time.perf_counter(), (1.0, 1.0), 0.0
+    network, way = Network(config, first), SlowWeightsPasses()
     for _ in range(passes):
         right, phi = way.rstdp(network, train, labels, phi, learning.ignore)
     network.weights["s3"] = way.slow
-    return Member(class_potentials(network, test).float().numpy(), right)
+    potentials = class_potentials(network, test).float().numpy()
+    return Member(potentials, right, time.perf_counter() - started)
 
 
 def seed_of(seed: int, number: int) -> int:
@@ -75,6 +78,7 @@ def committee(config: Config, data: Dataset, seed: int, members: int, passes: in
     test, below = trainer.prepare()[2], trainer.network
     train = torch.cat([below.features(images) for images in shifted(data.train_images)])
     labels = data.train_labels.repeat(len(train) // len(data.train_labels))
+    seconds = time.perf_counter() - started
     for number in range(members):
         kept = work / f"{config.digest()}-{data.checksum()}-{passes}-{seed}-{number}.npz" if work else None
         one = kept_member(kept)
@@ -82,11 +86,11 @@ def committee(config: Config, data: Dataset, seed: int, members: int, passes: in
             one = member(config, seed_of(seed, number), passes, train, labels, test)
             if kept:
                 write_npz(kept, **one._asdict())
-        total = total + one.potentials
+        total, seconds = total + one.potentials, seconds + float(one.seconds)  # of a kept one too
         alone, together = (learning.shares(decisions(each), data.test_labels) for each in (one.potentials, total))
-        rows.append({"seed": seed, "members": number + 1, "train_accuracy": one.train_accuracy, "alone": alone[0],
-                     "test_accuracy": together[0], "silent": together[1],
-                     "seconds": round(time.perf_counter() - started, 1)})
+        rows.append({"seed": seed, "members": number + 1, "train_accuracy": float(one.train_accuracy),
+                     "alone": alone[0], "test_accuracy": together[0], "silent": together[1],
+                     "seconds": round(seconds, 1)})
     return rows
 
 
@@ -98,7 +102,7 @@ def decisions(potentials: np.ndarray) -> Tensor:
 
 def kept_member(path: Path | None) -> Member | None:
     """One that an interrupted run has left; None where there is none."""
-    with contextlib.suppress(CheckpointError):
+    with contextlib.suppress(CheckpointError, TypeError):
         return Member(**read_npz(path)) if path else None
     return None
 
