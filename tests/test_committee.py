@@ -24,10 +24,6 @@ SMALL = committee.CONFIG.replace({"s1.maps": 6, "s2.maps": 10, "s3.maps": 20, "b
                                   "s1.epochs": 1, "s2.epochs": 1, "s1.double_every": 5, "s2.double_every": 5})
 
 
-def unlike_time(rows):
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
-
-
 def test_a_member_alone_is_a_run_with_slow_weights():
     """The first member of seed 0 has the network's own first weights, and sees what a trainer would show it."""
     data, seed = blocks(), 0

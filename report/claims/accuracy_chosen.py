@@ -23,7 +23,7 @@ def candidates(page: Page) -> None:
     search = load("search", page.recorded)
     tried = {variant: Estimate.of(search.at(variant, column=HELD_OUT)) for variant in search.variants}
     best, facts = search.chosen(), search.facts["parameters"]
-    page.say(f"{len(tried)} configurations were tried on {facts.get('train', 0) or 60000:,} images, of which "
+    page.say(f"{len(tried)} configurations were tried on {search.images:,} images, of which "
              f"{facts.get('validation', 0):,} were held out. The winner is **`{best}`** with {tried[best]} on the "
              "held-out images.")
     page.table([(f"`{name}`", search.changes(name), search.passes(name), estimate)

@@ -49,12 +49,13 @@ def tried(folders: Sequence[Path], name: str) -> tuple[np.ndarray, dict[str, np.
 def judged(folders: Sequence[Path], name: str) -> Found:
     """The best variant of the experiment `name` against R-STDP in S3 alone, and the verdict on all. Raises Missing."""
     base, every, apart = tried(folders, name)
-    size = f"; {load(name, folders).facts['parameters'].get('train', 0) or 60000:,} training images"
+    result = load(name, folders)
+    size = f"; {result.images:,} training images"
     if not apart:
         return Found(f"all of {len(every)} ways collapse, from {Estimate.of(base)}{size}", REPRODUCED)
     best = max(apart, key=lambda variant: apart[variant].mean)
     return Found(f"the best of {len(every)}, `{best}`: {points(apart[best])} points, from {Estimate.of(base)}{size}, "
-                 f"{load(name, folders).passes(best)} passes",
+                 f"{result.passes(best)} passes",
                  verdict(apart), tuple(Mark(f"`{variant}`", one, float("-inf"), TOLERANCE)
                                        for variant, one in apart.items()))
 

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from joblib.parallel import LokyBackend
-from joblib.parallel import get_active_backend as active
+from joblib.parallel import LokyBackend, get_active_backend
 
 
 def spread(function: Callable, tasks: Iterable[tuple], jobs: int, ordered: bool = False) -> Iterator:
@@ -20,7 +19,8 @@ def spread(function: Callable, tasks: Iterable[tuple], jobs: int, ordered: bool 
     Raises ChildProcessError where the system has killed a process.
     """
     # each process of joblib's own watches from its first moment; on a cluster processes are not ours to end
-    ours = {"initializer": _watch, "initargs": (os.getpid(),)} if isinstance(active()[0], LokyBackend) else {}
+    own = isinstance(get_active_backend()[0], LokyBackend)
+    ours = {"initializer": _watch, "initargs": (os.getpid(),)} if own else {}
     done = Parallel(n_jobs=jobs, return_as="generator" if ordered else "generator_unordered", **ours)(
         delayed(function)(*task) for task in tasks)
     try:

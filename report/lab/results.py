@@ -84,6 +84,11 @@ class Result:
     def variants(self) -> list[str]:
         return list(self.rows.variant.unique())
 
+    @property
+    def images(self) -> int:
+        """How many training images its runs were given; 0 in a file stands for all of MNIST's."""
+        return self.facts["parameters"].get("train", 0) or 60_000
+
     def part(self, variant: str) -> pd.DataFrame:
         """The rows of one variant, up to the last epoch that all its seeds have reached. Raises Missing."""
         rows = _kept(self.rows[self.rows.variant == variant])

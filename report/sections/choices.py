@@ -101,8 +101,7 @@ def nearest(page: Page) -> None:
              f"that of the default {said[1]}. R-STDP is ahead of STDP by "
              f"{points(reward_effect(page.recorded, SIZE, name=NEAREST))} points at {SIZE} maps. This tells what the "
              "paper may have done, not what it did: it prints first weights with a deviation of 0.02 and leaves S2's "
-             "padding open. Claim 5 is judged with the default, and under this choice beside "
-             "it.")
+             "padding open. Claim 5 is judged with the default, and under this choice beside it.")
     page.show(chart({rule: by_size(page.recorded, rule, NEAREST) for rule in STYLE}, {}),
               "Figure 4 of the paper once more, by the choices that lie nearest to it: mean accuracy over pairs of "
               "target digits against the number of maps in S2, ours filled and the paper's hollow, R-STDP circles and "

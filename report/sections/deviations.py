@@ -64,7 +64,7 @@ def effects(page: Page) -> None:
     clear = [f"`{name}`" for name, effect in single.items() if effect.excludes_zero]
     median = 100 * np.median([effect.half or np.nan for effect in single.values()])
     page.say(
-        f"Measured on {result.facts['parameters'].get('train', 0):,} training images with {len(base)} seeds, "
+        f"Measured on {result.images:,} training images with {len(base)} seeds, "
         f"{result.passes('spyketorch')} passes; `spyketorch` reaches {Estimate.of(base)}. Intervals are simultaneous, "
         "with the pooled variance of all variants and Dunnett's correction. The largest effect is that of "
         f" `{largest}`, {points(single[largest])} points. Intervals without zero: {', '.join(clear) or 'none'}. The "

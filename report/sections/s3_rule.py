@@ -12,7 +12,7 @@ def rules(page: Page) -> None:
     result = load("s3-rule", page.recorded)
     reward, plain = result.at("r-stdp"), result.at("stdp")
     apart = difference(reward, plain)
-    page.say(f"On {result.facts['parameters'].get('train', 0) or 60000:,} training images R-STDP reaches "
+    page.say(f"On {result.images:,} training images R-STDP reaches "
              f"{Estimate.of(reward)} and STDP {Estimate.of(plain)} after {result.passes('r-stdp')} "
              f"passes. Reward changes the accuracy by {points(apart)} points; the interval "
              f"{'excludes' if apart.excludes_zero else 'does not exclude'} zero.")

@@ -59,7 +59,7 @@ def variants(page: Page) -> None:
         against = "student" if variant.startswith("student-without") else "exact"
         effect = points(apart[against][variant]) if variant in apart[against] else "—"
         rows.append((f"`{variant}`", Estimate.of(result.at(variant)), effect, against if variant != "exact" else "—"))
-    page.say(f"Measured on {result.facts['parameters'].get('train', 0):,} training images, {result.passes('exact')} "
+    page.say(f"Measured on {result.images:,} training images, {result.passes('exact')} "
              f"passes each, {len(result.at('exact'))} seeds. Intervals are simultaneous within each family, from "
              "`exact` and from `student`: pooled variance, Dunnett's correction.")
     page.table(rows, ["variant", "test accuracy", "difference (points)", "from"])

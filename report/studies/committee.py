@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rstdp import learning
+from rstdp import layers, learning
 from rstdp.competition import SILENT
 from rstdp.config import SPYKETORCH, Config
 from rstdp.data import Dataset
@@ -50,7 +50,7 @@ class Member(NamedTuple):
 
 def class_potentials(network: Network, c2: Tensor) -> Tensor:
     """Spike times (N, C, H, W) of C2 -> the highest potential of each class (N, classes)."""
-    each = [network.potentials(part).flatten(2).amax(2) for part in c2.split(500)]
+    each = [layers.pool_max_potential(network.potentials(part)) for part in c2.split(500)]
     return torch.cat(each).unflatten(1, (network.config.classes, -1)).amax(2)
 
 

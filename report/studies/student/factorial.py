@@ -9,7 +9,7 @@ and 20 times over S3, as in the experiment `student`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
@@ -34,6 +34,14 @@ ENCODINGS = ("first", "saccades")  #: of events: theirs and ours
 def arrays(data: Dataset) -> list:
     """Images and labels, to learn from and to test with."""
     return [each.numpy() for each in (data.train_images, data.train_labels, data.test_images, data.test_labels)]
+
+
+def fill(job: Job, table: Table, function: Callable, tasks: list[tuple]) -> None:
+    """Add the rows of every task to the table, and write it after each."""
+    for rows in job.spread(function, tasks, "runs"):
+        table.add(rows)
+        runs = table.rows.groupby(table.keys)
+        table.save({"runs_made": len(runs), "seconds": round(runs.seconds.max().sum(), 1)})
 
 
 @registry.fingerprint("student-as-run")
@@ -68,10 +76,7 @@ def make(job: Job) -> None:
     data = job.data.subset(job.settings.train, 0)
     table = Table(job, "accuracy.csv", ["seed"], data_md5=data.checksum(), train=len(data.train_images), passes=PASSES)
     tasks = [(Rules(), seed, PASSES, *arrays(data)) for seed in job.seeds if not table.has(seed)]
-    for rows in job.spread(trained, tasks, "seeds"):
-        table.add(rows)
-        table.save({"runs_made": len(table.rows.groupby("seed")),
-                    "seconds": round(table.rows.groupby("seed").seconds.max().sum(), 1)})
+    fill(job, table, trained, tasks)
     print(table.rows[table.rows.epoch == PASSES[-1]].to_string(index=False))
 
 
@@ -86,13 +91,11 @@ def combination(name: str, seed: int, *data) -> list[dict]:
                  settings={"train": 10_000})
 def make_combinations(job: Job) -> None:
     """The runs that are missing, all combinations of a seed before the next seed."""
-    data, keys = job.data.subset(job.settings.train, 0), ["rules", "seed"]
-    table = Table(job, "runs.csv", keys, data_md5=data.checksum(), train=len(data.train_images), passes=PASSES)
+    data = job.data.subset(job.settings.train, 0)
+    table = Table(job, "runs.csv", ["rules", "seed"], data_md5=data.checksum(), train=len(data.train_images),
+                  passes=PASSES)
     tasks = [(name, seed, *arrays(data)) for seed in job.seeds for name in COMBINATIONS if not table.has(name, seed)]
-    for rows in job.spread(combination, tasks, "runs"):
-        table.add(rows)
-        table.save({"runs_made": len(table.rows.groupby(keys)),
-                    "seconds": round(table.rows.groupby(keys).seconds.max().sum(), 1)})
+    fill(job, table, combination, tasks)
     last = table.rows[table.rows.epoch == PASSES[-1]]
     print(last.pivot(index="rules", columns="seed", values="test_accuracy").round(4).to_string())
 
@@ -112,9 +115,6 @@ def make_events(job: Job) -> None:
                   data_md5={encoding: each.checksum() for encoding, each in data.items()})
     keys = [key for key in itertools.product(job.seeds, ENCODINGS, ("none", ALL)) if not table.has(*key)]
     tasks = [(encoding, name, seed, *arrays(data[encoding])) for seed, encoding, name in keys]
-    for rows in job.spread(on_events, tasks, "runs"):
-        table.add(rows)
-        table.save({"runs_made": len(table.rows.groupby(table.keys)),
-                    "seconds": round(table.rows.groupby(table.keys).seconds.max().sum(), 1)})
+    fill(job, table, on_events, tasks)
     last = table.rows[table.rows.epoch == PASSES[-1]]
     print(last.pivot(index=["encoding", "rules"], columns="seed", values="test_accuracy").round(4).to_string())
