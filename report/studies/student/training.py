@@ -48,6 +48,7 @@ class Rules(NamedTuple):
 
 #: a float32 sum that is above this number has reached their threshold
 JUST_BELOW = float(np.nextafter(np.float32(as_run.THRESHOLD), np.float32(0)))
+SMALLEST = torch.finfo(torch.float32).tiny  #: normal number
 
 
 def spikes_of_windows(fired: Tensor, size: int, again: bool = True) -> Tensor:
@@ -161,9 +162,11 @@ def _in_time(times, copies, place, post, pad, shape):
 
 @jit
 def _apply(change, touched, weight, fast, copies, low, high):
-    """Maps that are touched take their changes; `fast`, with `copies` of each input, follows."""
+    """Maps that are touched take their changes, which begin at 0 again; `fast`, with `copies` of each input, follows.
+    """
     for f in np.flatnonzero(touched):
         weight[f] = np.minimum(np.maximum(weight[f] + change[f], np.float32(low)), np.float32(high))
+        change[f], touched[f] = 0, False
         for copy in range(copies):
             stdp.refresh(weight[f], fast[copy::copies, :, :, f])
 
@@ -173,10 +176,9 @@ def show(times, weight, fast, copies, search, final, rates, size):
     """Show images (N, C copies, H, W) to S1 or S2, `size` at a time. final: last potentials (N, F, H, W), where they
     compete by the rules of `as_run.winners`; else None."""
     maps, width = len(weight), times.shape[3] + 2 * search.pad - weight.shape[3] + 1
-    rows = np.full((search.winners, 3), -1)
+    rows, change, touched = np.full((search.winners, 3), -1), np.zeros_like(weight), np.zeros(maps, dtype=np.bool_)
     for begin in range(0, len(times), size):
         part = times[begin:begin + size]
-        change, touched = np.zeros_like(weight), np.zeros(maps, dtype=np.bool_)
         if final is not None:
             highest = final[begin:begin + size].max()
         for i in range(len(part)):
@@ -218,8 +220,8 @@ def show_s3(counts, right, classes, weight, fast, pad, bounds, rates, size):
     sizes, maps, decisions = conv.geometry(counts, fast, pad), len(weight), np.full(len(counts), SILENT)
     positions, flat = sizes.out_h * sizes.out_w, fast.reshape(fast.size)
     potential, shape = np.empty(positions * sizes.maps, fast.dtype), weight[0].shape
+    change, touched = np.zeros_like(weight), np.zeros(maps, dtype=np.bool_)
     for begin in range(0, len(counts), size):
-        change, touched = np.zeros_like(weight), np.zeros(maps, dtype=np.bool_)
         for i in range(begin, min(begin + size, len(counts))):
             potential[:] = 0
             for index, count in enumerate(counts[i].reshape(-1)):
@@ -280,9 +282,14 @@ class Model:
                 begin, number = begin + len(part), number + 1
 
     def last_potentials(self, name: str, times: Tensor) -> np.ndarray:
-        """Of S1, or of S2 from the spikes of C1's windows: (N, F, H, W) float32."""
-        counts = (times < BINS).unflatten(1, (-1, self.copies(name))).sum(2).float()
-        return F.conv2d(counts, self.weights[name], padding=getattr(self.config, name).padding).numpy()
+        """Of S1, or of S2 from the spikes of C1's windows: (N, F, H, W) float32.
+
+        Depressed weights go on shrinking below the smallest normal number, where a processor takes ten times as long;
+        as that number itself they change no sum that reaches a threshold, and stay above 0.
+        """
+        counts, weight = (times < BINS).unflatten(1, (-1, self.copies(name))).sum(2).float(), self.weights[name]
+        weight = torch.where((weight > 0) & (weight < SMALLEST), SMALLEST, weight)
+        return F.conv2d(counts, weight, padding=getattr(self.config, name).padding).numpy()
 
     def pooled(self, name: str, times: Tensor) -> Tensor:
         """Of S1 the spikes of C1's windows; of S2 how often each cell of C2 has spiked, uint8."""
@@ -302,21 +309,32 @@ class Model:
             return np.arange(maps * positions).reshape(maps, positions) % as_run.CLASSES
         return np.repeat(np.arange(maps) // (maps // as_run.CLASSES), positions).reshape(maps, positions)
 
-    def s3(self, counts: Tensor, phi: tuple[float, float], labels: Tensor | None = None, fast=None) -> Tensor:
-        """Decisions (N,); with labels S3 learns."""
-        layer, weight = self.config.s3, self.weights["s3"].numpy()
-        edge = counts.shape[-1] + 2 * layer.padding - layer.window + 1
-        asked = torch.full((len(counts),), SILENT) if labels is None else labels
-        size = as_run.BATCH if self.rules.batches else 1
-        return torch.from_numpy(show_s3(counts.numpy(), asked.numpy(), self.classes(edge**2), weight,
-                                        self.fast("s3") if fast is None else fast, layer.padding,
-                                        (self.config.low, self.config.high), reward_rates(self.config, *phi), size))
+    def readout(self) -> fast.Readout | np.ndarray:
+        """What shows images to S3: our own readout where an input counts once and a weight as it is now, else the
+        weights as `show_s3` takes them."""
+        layer, config = self.config.s3, self.config
+        if self.rules.again or self.rules.batches:
+            return self.fast("s3")
+        return fast.Readout(self.weights["s3"], layer.padding, BINS, config.low, config.high)
+
+    def s3(self, counts: Tensor, phi: tuple[float, float], labels: Tensor | None = None, by=None) -> Tensor:
+        """Decisions (N,); with labels S3 learns. by: what `readout` gives."""
+        layer, edge = self.config.s3, counts.shape[-1] + 2 * self.config.s3.padding - self.config.s3.window + 1
+        asked, classes = torch.full((len(counts),), SILENT) if labels is None else labels, self.classes(edge**2)
+        rates, by = reward_rates(self.config, *phi), self.readout() if by is None else by
+        if isinstance(by, fast.Readout):
+            won = by.show(torch.where(counts > 0, 0, BINS).to(torch.uint8), None if labels is None else labels.numpy(),
+                          classes, rates, ADDITIVE)
+            return torch.where(won[:, 0] >= 0, torch.from_numpy(classes)[won[:, 0], won[:, 1]], SILENT)
+        return torch.from_numpy(show_s3(counts.numpy(), asked.numpy(), classes, self.weights["s3"].numpy(), by,
+                                        layer.padding, (self.config.low, self.config.high), rates,
+                                        as_run.BATCH if self.rules.batches else 1))
 
     def learn_s3(self, counts: Tensor, labels: Tensor, phi: tuple[float, float]) -> tuple[float, tuple[float, float]]:
         """One pass of S3: the share of right decisions, and phi after it."""
-        hits, fast, batch = 0, self.fast("s3"), as_run.BATCH if self.rules.batches else self.config.batch
+        hits, by, batch = 0, self.readout(), as_run.BATCH if self.rules.batches else self.config.batch
         for part, target in zip(counts.split(batch), labels.split(batch)):
-            right, wrong = hits_and_misses(self.s3(part, phi, target, fast), target)
+            right, wrong = hits_and_misses(self.s3(part, phi, target, by), target)
             if self.rules.batches:
                 wrong = len(target) - right
             hits, phi = hits + right, (wrong / len(target), right / len(target))
