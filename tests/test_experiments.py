@@ -139,7 +139,7 @@ def test_the_same_sweep_on_a_dask_cluster_of_two_workers(tiny, tmp_path):
 @pytest.mark.parametrize("text, message", [
     ('datset = "digits"\n[variants.a]', "unknown key 'datset'"), ("[variants.a]\nconfig = 'x'", "unknown config"),
     ("[variants.a]\n's1.mapz' = 3", "s1.mapz"), ("seeds = [0]", "nothing to train"), ("seeds = ", "not valid TOML"),
-    ("[variants.a]\npasses = 'studnt'", "unknown passes 'studnt'; known are first-spike"),
+    ("[variants.a]\npasses = 'studnt'", "unknown passes 'studnt'; known are conscience, dropout, first-spike"),
     ("[variants.a]\npasses = 'student'\ns2_reward = 1", "unknown parameter 's2_reward'"),
     ("seeds = 3\n[variants.a]", "x.toml: seeds: should be a valid list, got 3"), ("seeds = []\n[variants.a]", "seeds"),
     ("seeds = [1, 1]\n[variants.a]", "seeds: should name each number once"), ("seeds = [-1]\n[variants.a]", "seeds.0"),

@@ -12,6 +12,7 @@ from report import RESULTS, ROOT
 from report.lab import experiments, provenance, registry
 from report.studies import benchmark, committee, crossed, readout, second_try, slow_weights
 from report.studies.handmade import runs as handmade
+from report.studies.limits import conscience, dropout, scaled, shuffled, started
 from report.studies.nmnist import decisions, real, validation
 from report.studies.reward import rules as reward
 from report.studies.student import as_run, factorial
@@ -20,6 +21,7 @@ from report.studies.task2 import choices, leads, model
 from report.studies.verify import agreement
 from rstdp import plasticity
 from rstdp.events import simulator
+from rstdp.learning import Passes
 from rstdp.network import Network
 
 
@@ -53,6 +55,13 @@ def runs(*names, passes=None):
             if passes in (None, experiments.load(name).passes.get(variant))}
 
 
+def so_far(name, passes):
+    """The variants of an experiment that have such passes and are recorded."""
+    path = RESULTS / name / "provenance.json"
+    made = json.loads(path.read_text())["runs"] if path.exists() else []
+    return {f"{name}/{run['variant']}" for run in made} & runs(name, passes=passes)
+
+
 def other_bars(rates, phi_r, phi_p):
     return (0.1, -0.1), (-0.1, 0.1)
 
@@ -77,8 +86,17 @@ CHANGES = {
     "second-try": (second_try, "learner", silent_learner, lambda: runs("second-try")),
     "crossed": (crossed, "Network", lambda config, seed: Network(config, seed + 7), lambda: {"crossed"}),
     "slow-weights": (slow_weights, "learner", silent_learner,
-                     lambda: {"committee"} | (runs("slow-weights") if (RESULTS / "slow-weights").is_dir() else set())),
+                     lambda: {"committee"} | so_far("slow-weights", "slow-weights")),
     "committee": (committee, "seed_of", lambda seed, number: 7, lambda: {"committee"}),
+    "dropout": (dropout, "learner", lambda network, handicaps: silent_learner(network),
+                lambda: so_far("limits", "dropout")),
+    "conscience": (conscience, "LATELY", 0.7, lambda: so_far("limits", "conscience")),
+    "scaled": (scaled, "ScaledPasses", type("Plain", (Passes,), {"config": scaled.ScaledConfig}),
+               lambda: so_far("limits", "scaled")),
+    "shuffled": (shuffled, "order", lambda images, seed, epoch: torch.arange(images),
+                 lambda: so_far("limits", "shuffled")),
+    "started": (started, "stdp_epoch", lambda network, times, labels, on_images: 0.5,
+                lambda: so_far("limits", "started")),
     "events": (simulator, "TREMOR", (25, 60), lambda: runs(*EVENTS) | {
         "nmnist-simulator", "nmnist-decisions", "nmnist-real", "student-nmnist"}),
     "nmnist-simulator": (validation, "MOST", 11, lambda: {"nmnist-simulator"}),

@@ -118,11 +118,11 @@ class Result:
         """The variant that is best on what was held out of the training data."""
         return max(self.variants, key=lambda variant: self.at(variant, column="validation_accuracy").mean())
 
-    def effects(self, base: str, variants: Sequence[str]) -> dict[str, Estimate]:
-        """What each variant changes in the final test accuracy against `base`, with simultaneous intervals (`dunnett`);
+    def effects(self, base: str, variants: Sequence[str], column: str = "test_accuracy") -> dict[str, Estimate]:
+        """What each variant changes in a column at the end against `base`, with simultaneous intervals (`dunnett`);
         those without a result are left out."""
-        reference = self.at(base)
-        return dunnett({name: self.at(name) for name in variants if name in self.variants}, reference)
+        return dunnett({name: self.at(name, column=column) for name in variants if name in self.variants},
+                       self.at(base, column=column))
 
     def config(self, variant: str) -> Config:
         """The configuration as it was recorded. Raises ValueError where the code no longer knows it."""

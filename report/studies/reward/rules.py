@@ -21,7 +21,7 @@ from rstdp.fast import RULES, s3
 from rstdp.fast.conv import maps_last
 from rstdp.fast.forward import Pooling
 from rstdp.fast.stdp import Search
-from rstdp.learning import Learner, Passes
+from rstdp.learning import Learner, OnImages, Passes
 from rstdp.network import Network
 from rstdp.plasticity import reward_rates
 
@@ -139,21 +139,27 @@ def label_maps(network: Network, winners: Tensor, labels: Tensor) -> None:
     network.decision_map = torch.where(votes.any(1), votes.argmax(1), SILENT)
 
 
+def stdp_epoch(network: Network, times: Tensor, labels: Tensor, on_images: OnImages) -> float:
+    """One pass in which every winner of S3 learns as if rewarded, with phi_r = 1; then its maps are labelled. Returns
+    the share of images that the new labels get right."""
+    positions = network.potentials(times[:1]).flatten(2).shape[2]
+    stand_for = torch.zeros(network.config.s3.maps, positions, dtype=torch.int64)
+    learn, found = learning.rstdp_learner(network, stand_for), []
+    for part in times.split(network.config.batch):
+        found.append(learn(part, torch.zeros(len(part), dtype=torch.int64), (1.0, 1.0)))  # always right
+        on_images(len(part))
+    winners = torch.cat(found)
+    label_maps(network, winners, labels)
+    return float((network.class_of(winners) == labels).double().mean())
+
+
 @registry.passes("s3-stdp", "s3_rule")
 class S3StdpPasses(Passes):
-    """Every winner of S3 learns as if rewarded, with phi_r = 1; after each pass the maps are labelled."""
+    """S3 learns by `stdp_epoch`, or by reward."""
 
     config = S3StdpConfig
 
     def rstdp(self, network, times, labels, phi, on_images):
         if network.config.s3_rule == "r-stdp":
             return super().rstdp(network, times, labels, phi, on_images)
-        positions = network.potentials(times[:1]).flatten(2).shape[2]
-        stand_for = torch.zeros(network.config.s3.maps, positions, dtype=torch.int64)
-        learn, found = learning.rstdp_learner(network, stand_for), []
-        for part in times.split(network.config.batch):
-            found.append(learn(part, torch.zeros(len(part), dtype=torch.int64), (1.0, 1.0)))  # always right
-            on_images(len(part))
-        winners = torch.cat(found)
-        label_maps(network, winners, labels)
-        return float((network.class_of(winners) == labels).double().mean()), phi
+        return stdp_epoch(network, times, labels, on_images), phi
