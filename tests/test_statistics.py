@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from report.claims import accuracy_chosen
 from report.claims.accuracy_chosen import SWITCHES
 from report.lab import additions, experiments
-from report.lab.results import Result
+from report.lab.results import Missing, Result
 from report.lab.statistics import (
     Estimate,
     collapsed,
@@ -159,3 +160,26 @@ def test_runs_of_the_same_configuration_are_joined():
     assert list(first.joined(result("b", 1)).at("a")) == [0.6, 0.6]
     for other in (result("b", 0), result("b", 1, bins=30), result("b", 1, **{"s3.epochs": 3})):
         assert list(first.joined(other).at("a")) == [0.6]
+
+
+def test_the_search_with_power_is_the_search_once_it_is_whole(monkeypatch):
+    known = experiments.load("search-power")
+    assert main_effects({name: np.array([0.9, 0.91]) for name in known.variants}, SWITCHES)["radius"].n == 32 + 2
+
+    def recorded(count):
+        rows = [{"variant": name, "seed": seed, "epoch": 100} for name, seed in known.runs()[:count]]
+        facts = {"parameters": {}, "complete": False}
+        results = {"search": Result("search", pd.DataFrame(), facts, Path())}
+        if count:
+            results["search-power"] = Result("search-power", pd.DataFrame(rows), facts, Path())
+
+        def load(name, folders):
+            if name not in results:
+                raise Missing(name, name)
+            return results[name]
+        monkeypatch.setattr(accuracy_chosen, "load", load)
+        return accuracy_chosen.searched([]).name, accuracy_chosen.lacking([])
+
+    runs = len(known.runs())
+    assert runs == 2 * 18
+    assert [recorded(count) for count in (0, runs - 1, runs)] == [("search", runs), ("search", 1), ("search-power", 0)]
