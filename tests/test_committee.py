@@ -104,7 +104,9 @@ def test_the_report_says_what_was_reached(tmp_path, monkeypatch, last, reached):
     monkeypatch.setattr(committees, "stale", lambda name, facts: "")
     committees.members(page)
     text = "\n".join(said)
-    assert reached in text and f"{100 * last:.2f} % ± 0.00 (5 seeds)" in text
+    assert reached in text and reached in committees.in_short([tmp_path])
+    assert "one member by itself 96.50 % ± 0.00 (5 seeds)" in committees.in_short([tmp_path])
+    assert f"{100 * last:.2f} % ± 0.00 (5 seeds)" in text
     rows[rows.seed < 3].to_csv(tmp_path / "committee" / "committee.csv", index=False)
     committees.members(page)
     assert "not to be judged yet: 3 of 5 seeds" in said[-1]

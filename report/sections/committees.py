@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from ..lab import registry
 from ..lab.page import Page
 from ..lab.results import read_table, stale
@@ -9,22 +12,36 @@ from ..lab.statistics import Estimate, percent
 from .second_tries import GOAL
 
 
+def goal(found: Estimate) -> str:
+    """What accuracies of so many seeds say of the goal."""
+    planned = len(registry.results()["committee"].seeds)
+    return f"The goal, a mean of {percent(GOAL, 1)} over {planned} seeds, is " + (
+        f"not to be judged yet: {found.n} of {planned} seeds are there" if found.n < planned else
+        f"{'' if found.mean >= GOAL else '**not** '}reached")
+
+
+def in_short(folders: Sequence[Path]) -> str:
+    """One paragraph."""
+    rows, facts = read_table("committee/committee.csv", folders)
+    whole = rows[rows.members == facts["members"]]
+    found, alone = Estimate.of(whole.test_accuracy), rows[rows.members == 1].test_accuracy
+    return (f"**More than one S3, an idea of ours.** A committee of {facts['members']} S3, which learn from rewards "
+            f"alone, with second tries and from shifted images, and add up their potentials, reaches {found}; one member "
+            f"by itself {Estimate.of(alone)}. {goal(found)}.")
+
+
 def members(page: Page) -> None:
     """Accuracy by number of members, and whether the goal is reached."""
     rows, facts = read_table("committee/committee.csv", page.recorded)
     by = {number: part.set_index("seed") for number, part in rows.groupby("members")}
-    last = by[facts["members"]]
-    found, planned = Estimate.of(last.test_accuracy), len(registry.results()["committee"].seeds)
+    found = Estimate.of(by[facts["members"]].test_accuracy)
     page.say(f"{facts['members']} members, each after {facts['passes']} passes over {facts['train']:,} training images "
              f"that are shown nine times, shifted by at most a pixel: **{found}** of the test images are right."
              + stale("committee", facts))
     page.table([(number, Estimate.of(part.test_accuracy), Estimate.of(part.alone), Estimate.of(part.train_accuracy),
                  percent(part.silent.mean())) for number, part in by.items()],
                ["members", "together", "the last of them alone", "its training images, while learning", "silent"])
-    page.say(f"No label reaches a synapse, and a member knows no other. The goal, a mean of {percent(GOAL, 1)} over "
-             f"{planned} seeds, is "
-             + (f"not to be judged yet: {found.n} of {planned} seeds are there" if found.n < planned else
-                f"{'' if found.mean >= GOAL else '**not** '}reached") + f". {page.source('committee')}.")
+    page.say(f"No label reaches a synapse, and a member knows no other. {goal(found)}. {page.source('committee')}.")
 
 
 PARTS = (members,)

@@ -15,6 +15,7 @@ from ..lab.page import Page
 from ..lab.published import PAPER, others, published
 from ..lab.results import Missing, load, load_joined, read_table
 from ..lab.statistics import VERDICTS, Estimate, points
+from . import committees
 from .speed import like_for_like
 from .student import AS_RUN, story
 
@@ -121,7 +122,7 @@ def rest(judged: Sequence[claims.Judged]) -> str:
 def in_short(page: Page) -> None:
     """A paragraph each; a missing result is said in its place."""
     found = []
-    for paragraph in (exactness, accuracy, student, speed):
+    for paragraph in (exactness, accuracy, committees.in_short, student, speed):
         try:
             found.append(paragraph(page.recorded))
         except Missing as missing:
