@@ -26,8 +26,8 @@ def in_short(folders: Sequence[Path]) -> str:
     whole = rows[rows.members == facts["members"]]
     found, alone = Estimate.of(whole.test_accuracy), rows[rows.members == 1].test_accuracy
     return (f"**More than one S3, an idea of ours.** A committee of {facts['members']} S3, which learn from rewards "
-            f"alone, with second tries and from shifted images, and add up their potentials, reaches {found}; one member "
-            f"by itself {Estimate.of(alone)}. {goal(found)}.")
+            f"alone, with second tries and from shifted images, and add up their potentials, reaches {found}; one "
+            f"member by itself {Estimate.of(alone)}. {goal(found)}.")
 
 
 def members(page: Page) -> None:
