@@ -106,6 +106,7 @@ def test_the_report_says_what_was_reached(tmp_path, monkeypatch, last, reached):
     text = "\n".join(said)
     assert reached in text and reached in committees.in_short([tmp_path])
     assert "one member by itself 96.50 % ± 0.00 (5 seeds)" in committees.in_short([tmp_path])
+    assert f"Together they read {100 * (last - 0.965):+.2f} ± 0.00 points more" in text
     assert f"{100 * last:.2f} % ± 0.00 (5 seeds)" in text
     rows[rows.seed < 3].to_csv(tmp_path / "committee" / "committee.csv", index=False)
     committees.members(page)
