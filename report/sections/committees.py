@@ -43,8 +43,8 @@ def members(page: Page) -> None:
                ["members", "together", "the last of them alone", "its training images, while learning", "silent"])
     gain = Estimate.of(by[facts["members"]].test_accuracy - by[1].test_accuracy)
     page.say(f"Together they read {points(gain)} points more than the first of them alone, seed by seed: what adding "
-             "up contributes. Second tries, slow weights and shifts were not run one by one within a committee. No label "
-             f"reaches a synapse, and a member knows no other. {goal(found)}. {page.source('committee')}.")
+             "up contributes. Second tries, slow weights and shifts were not run one by one within a committee. No "
+             f"label reaches a synapse, and a member knows no other. {goal(found)}. {page.source('committee')}.")
 
 
 PARTS = (members,)
