@@ -450,3 +450,11 @@ def test_a_fingerprint_is_remembered_until_the_source_changes(tmp_path, monkeypa
     assert provenance.remembered.__wrapped__("core") == "first"
     (tmp_path / "study.py").write_text("a = 1")
     assert provenance.remembered.__wrapped__("core") == "second"
+
+
+def test_the_search_with_power_tries_what_the_search_tried_and_the_radius_alone():
+    first, power = (experiments.load(name).parameters["variants"] for name in ("search", "search-power"))
+    lengths = {f"{layer}.epochs" for layer in ("s1", "s2", "s3")}
+    changes = [{name: {key: value for key, value in each.items() if key not in lengths} for name, each in one.items()}
+               for one in (first, power)]
+    assert changes[1] == changes[0] | {"radius": {"s2.radius": 2}}

@@ -37,14 +37,15 @@ def lacking(folders: Sequence[Path]) -> int:
 
 def candidates(page: Page) -> None:
     """Every configuration that was tried, the best first."""
-    search, lacks = searched(page.recorded), lacking(page.recorded)
+    search = searched(page.recorded)
     tried = {variant: Estimate.of(search.at(variant, column=HELD_OUT)) for variant in search.variants}
     best, facts = search.chosen(), search.facts["parameters"]
     page.say(f"{len(tried)} configurations were tried on {search.images:,} images, of which "
              f"{facts.get('validation', 0):,} were held out. The winner is **`{best}`** with {tried[best]} on the "
              f"held-out images (experiment `{search.name}`)."
-             + (f" Of the same search with all images, more passes and two seeds, `{POWER}`, {lacks} of "
-                f"{len(experiments.load(POWER).runs())} runs have not been made yet." if lacks else ""))
+             + (f" Of the same search with all images, more passes and two seeds, `{POWER}`, "
+                f"{lacking(page.recorded)} of {len(experiments.load(POWER).runs())} runs have not been made yet."
+                if search.name == FIRST else ""))
     page.table([(f"`{name}`", search.changes(name), search.passes(name), estimate)
                 for name, estimate in sorted(tried.items(), key=lambda pair: -pair[1].mean)],
                ["configuration", "changes from `spyketorch`", "passes", "validation accuracy"])

@@ -9,15 +9,12 @@ from ..lab import registry
 from ..lab.page import Page
 from ..lab.results import read_table, stale
 from ..lab.statistics import Estimate, percent, points
-from .second_tries import GOAL
+from .second_tries import goal
 
 
-def goal(found: Estimate) -> str:
-    """What accuracies of so many seeds say of the goal."""
-    planned = len(registry.results()["committee"].seeds)
-    return f"The goal, a mean of {percent(GOAL, 1)} over {planned} seeds, is " + (
-        f"not to be judged yet: {found.n} of {planned} seeds are there" if found.n < planned else
-        f"{'' if found.mean >= GOAL else '**not** '}reached")
+def judged(found: Estimate) -> str:
+    """What the seeds that there are say of the goal."""
+    return goal(found, found.n, len(registry.results()["committee"].seeds))
 
 
 def in_short(folders: Sequence[Path]) -> str:
@@ -27,7 +24,7 @@ def in_short(folders: Sequence[Path]) -> str:
     found, alone = Estimate.of(whole.test_accuracy), rows[rows.members == 1].test_accuracy
     return (f"**More than one S3, an idea of ours.** A committee of {facts['members']} S3, which learn from rewards "
             f"alone, with second tries and from shifted images, and add up their potentials, reaches {found}; one "
-            f"member by itself {Estimate.of(alone)}. {goal(found)}.")
+            f"member by itself {Estimate.of(alone)}. {judged(found)}.")
 
 
 def members(page: Page) -> None:
@@ -44,7 +41,7 @@ def members(page: Page) -> None:
     gain = Estimate.of(by[facts["members"]].test_accuracy - by[1].test_accuracy)
     page.say(f"Together they read {points(gain)} points more than the first of them alone, seed by seed: what adding "
              "up contributes. Second tries, slow weights and shifts were not run one by one within a committee. No "
-             f"label reaches a synapse, and a member knows no other. {goal(found)}. {page.source('committee')}.")
+             f"label reaches a synapse, and a member knows no other. {judged(found)}. {page.source('committee')}.")
 
 
 PARTS = (members,)

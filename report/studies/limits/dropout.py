@@ -16,63 +16,53 @@ from torch import Tensor
 
 from rstdp import learning
 from rstdp.config import Config, Share
-from rstdp.fast import RULES
-from rstdp.fast.conv import add_event, geometry, jit, maps_last
-from rstdp.fast.screen import Search
-from rstdp.fast.stdp import refresh, update
+from rstdp.fast.conv import jit, last_potentials
 from rstdp.learning import Learner, Passes
 from rstdp.network import Network
 from rstdp.plasticity import reward_rates
 
 from ...lab import registry
 from ..reward import short_run
+from ..reward.kernels import learn
+from ..reward.rules import last_layer
 
 #: for so many images what is taken off the potential of each map (N, F) before the winner is sought; infinite: silent
 Handicaps = Callable[[int], NDArray[np.float64]]
 
 
 @jit
-def show(times, labels, stands_for, handicap, weight, fast, search, rates, rule):
+def show(times, labels, stands_for, handicap, three, rates):
     """As `learning.rstdp_learner`, where the potential of map f counts less by handicap[i, f] on image i.
 
-    times (N, C, H, W); weight (F, C, K, K), changed in place, and fast, its copy as from `maps_last`. rates: of reward
-    and of punishment. Returns winners (N, 2) as (map, position); map -1 where nobody has a potential left.
+    times (N, C, H, W); rates: of reward and of punishment. Returns winners (N, 2) as (map, position); map -1 where
+    nobody has a potential left.
     """
-    sizes, flat, record = geometry(times, fast, search.pad), fast.reshape(fast.size), np.full((len(times), 2), -1)
-    potential = np.empty(sizes.out_h * sizes.out_w * sizes.maps)
+    record, search, maps = np.full((len(times), 2), -1), three.search, len(three.weight)
     for i in range(len(times)):
-        potential[:] = 0
-        for index, t in enumerate(times[i].reshape(-1)):
-            if t < search.bins:
-                add_event(index, sizes, flat, potential)
-        most, winner, place = 0.0, -1, -1
-        for p in range(sizes.out_h * sizes.out_w):
-            for f in range(len(weight)):
-                now = potential[p * sizes.maps + f]
-                if now > 0 and handicap[i, f] < np.inf:
-                    now -= handicap[i, f]
-                    if winner < 0 or now > most or (now == most and f < winner):
-                        most, winner, place = now, f, p
+        potential = last_potentials(times[i:i + 1], three.fast, search.pad, search.bins, maps)[0]
+        most, winner, place, width = 0.0, -1, -1, potential.shape[2]
+        for f in range(maps):
+            for p, now in enumerate(potential[f].reshape(-1)):
+                left = now - handicap[i, f]
+                if now > 0 and handicap[i, f] < np.inf and (winner < 0 or left > most):
+                    most, winner, place = left, f, p
         record[i, 0], record[i, 1] = winner, place
         if winner >= 0:
-            update(weight[winner], times[i], divmod(place, sizes.out_w), search.bins - 1,
-                   rates[0] if stands_for[winner] == labels[i] else rates[1], rule, (search.low, search.high),
-                   search.pad)
-            refresh(weight[winner], fast[..., winner])
+            signal = rates[0] if stands_for[winner] == labels[i] else rates[1]
+            learn(three, times[i], winner, divmod(place, width), search.bins - 1, signal)
     return record
 
 
 def learner(network: Network, handicaps: Handicaps) -> Learner:
     """As `learning.rstdp_learner`, with handicaps that are asked for before each batch."""
     registry.built_in(network.config, "s3")
-    config, weight, rule = network.config, network.weights["s3"].numpy(), RULES[network.rule("s3")]
-    fast, search = maps_last(weight), Search(config.s3.padding, config.bins, config.low, config.high)
+    three = last_layer(network)
 
-    def learn(c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
+    def show_batch(c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
         return torch.from_numpy(show(c2.contiguous().numpy(), labels.numpy(), network.decision_map.numpy(),
-                                     handicaps(len(c2)), weight, fast, search, reward_rates(config, *phi), rule))
+                                     handicaps(len(c2)), three, reward_rates(network.config, *phi)))
 
-    return learn
+    return show_batch
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class Rules(NamedTuple):
 
 #: a float32 sum that is above this number has reached their threshold
 JUST_BELOW = float(np.nextafter(np.float32(as_run.THRESHOLD), np.float32(0)))
-SMALLEST = torch.finfo(torch.float32).tiny  #: normal number
+SMALLEST = torch.finfo(torch.float32).tiny  #: of the normal numbers
 
 
 def spikes_of_windows(fired: Tensor, size: int, again: bool = True) -> Tensor:
@@ -312,20 +312,21 @@ class Model:
     def readout(self) -> fast.Readout | np.ndarray:
         """What shows images to S3: our own readout where an input counts once and a weight as it is now, else the
         weights as `show_s3` takes them."""
-        layer, config = self.config.s3, self.config
         if self.rules.again or self.rules.batches:
             return self.fast("s3")
-        return fast.Readout(self.weights["s3"], layer.padding, BINS, config.low, config.high)
+        config = self.config
+        return fast.Readout(self.weights["s3"], config.s3.padding, BINS, config.low, config.high)
 
     def s3(self, counts: Tensor, phi: tuple[float, float], labels: Tensor | None = None, by=None) -> Tensor:
         """Decisions (N,); with labels S3 learns. by: what `readout` gives."""
-        layer, edge = self.config.s3, counts.shape[-1] + 2 * self.config.s3.padding - self.config.s3.window + 1
-        asked, classes = torch.full((len(counts),), SILENT) if labels is None else labels, self.classes(edge**2)
-        rates, by = reward_rates(self.config, *phi), self.readout() if by is None else by
+        layer, by = self.config.s3, self.readout() if by is None else by
+        edge, rates = counts.shape[-1] + 2 * layer.padding - layer.window + 1, reward_rates(self.config, *phi)
+        classes = self.classes(edge**2)
         if isinstance(by, fast.Readout):
             won = by.show(torch.where(counts > 0, 0, BINS).to(torch.uint8), None if labels is None else labels.numpy(),
                           classes, rates, ADDITIVE)
             return torch.where(won[:, 0] >= 0, torch.from_numpy(classes)[won[:, 0], won[:, 1]], SILENT)
+        asked = torch.full((len(counts),), SILENT) if labels is None else labels
         return torch.from_numpy(show_s3(counts.numpy(), asked.numpy(), classes, self.weights["s3"].numpy(), by,
                                         layer.padding, (self.config.low, self.config.high), rates,
                                         as_run.BATCH if self.rules.batches else 1))
