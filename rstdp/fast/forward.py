@@ -128,7 +128,7 @@ def _by_sum(times, weight, place, feature, first, last, threshold, pad, heard, w
 def by_counting(times, ones, weight, small, threshold, pad, bins, maps, pooling):
     """Spike times (N, C, H, W) uint8 -> pooled ones (N, maps, H', W') uint8, for maps that count.
 
-    ones: (C, KH, KW, F') uint8 and weight, float64, as from `maps_last`; small: rows (map, channel, row, column of the
+    ones: (C, KH, KW, F') uint8 and weight as from `maps_last`; small: rows (map, channel, row, column of the
     window), the inputs that do not count and may decide. A neuron's spike time is the number of steps at which its
     count is not above the threshold: counts never fall.
     """

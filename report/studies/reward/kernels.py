@@ -65,19 +65,23 @@ def show_both(times, labels, decision_map, two, three, rates):
     """Show C1's spike times (N, C, H, W) image by image: S3 decides by its highest potential, and both layers learn.
 
     S2's winners are those of STDP. rates: as above. Returns S3's winners (N, 2), feature -1 where silent.
+
+    S3 asks only whether a cell of C2 has spiked. Potentials never fall, nor do their float32 sums, so one step in which
+    all inputs spike together tells.
     """
     search, record = two.search, np.full((len(times), 2), -1, dtype=np.int64)
     pad, bins, width2 = three.search.pad, search.bins, times.shape[3] + 2 * search.pad - two.weight.shape[3] + 1
     for i in range(len(times)):
-        c2 = by_summing(times[i:i + 1], two.fast, search.threshold, search.pad, bins, len(two.weight), two.pooling)[0]
-        potential = last_potentials(c2.reshape((1,) + c2.shape), three.fast, pad, bins, len(three.weight))[0]
+        together = (times[i:i + 1] >= bins).astype(np.uint8)
+        c2 = by_summing(together, two.fast, search.threshold, search.pad, 1, len(two.weight), two.pooling)
+        potential = last_potentials(c2, three.fast, pad, 1, len(three.weight))[0]
         best = np.argmax(potential)
         feature, position = divmod(best, potential[0].size)
         if potential.reshape(potential.size)[best] == 0:
             continue
         record[i, 0], record[i, 1] = feature, position
         plus, minus = rates[0] if decision_map[feature] == labels[i] else rates[1]
-        learn(three, c2, feature, divmod(position, potential.shape[2]), bins - 1, (plus, minus))
+        learn(three, c2[0], feature, divmod(position, potential.shape[2]), 0, (plus, minus))
         for found in winners(times[i], two.fast, search):
             if found[0] >= 0:
                 map2, place = int(found[0]), divmod(int(found[1]), width2)

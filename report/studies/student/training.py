@@ -258,7 +258,7 @@ class Model:
         """Weights as our kernels take them, with copies of each input; of S3 as exact as those of the
         model that is theirs, in float32, or ours."""
         weight = self.weights[name].repeat_interleave(self.copies(name), 1).numpy()
-        return conv.maps_last(weight, np.float32 if name == "s3" and self.rules.batches else np.float64)
+        return conv.maps_last(weight, np.float64 if name == "s3" and not self.rules.batches else np.float32)
 
     def learn(self, name: str, times: Tensor, passes: int) -> None:
         """Passes of S1 or S2 over all images; times: of C1's windows for S2."""
