@@ -55,8 +55,8 @@ def runs(*names, passes=None):
             if passes in (None, experiments.load(name).passes.get(variant))}
 
 
-def so_far(name, passes):
-    """The variants of an experiment that have such passes and are recorded."""
+def so_far(name, passes=None):
+    """The variants of an experiment that are recorded, all or those that have such passes."""
     path = RESULTS / name / "provenance.json"
     made = json.loads(path.read_text())["runs"] if path.exists() else []
     return {f"{name}/{run['variant']}" for run in made} & runs(name, passes=passes)
@@ -79,9 +79,10 @@ CHANGES = {
         "student-agreement", "student-as-run", "student-factorial", "student-nmnist"}),
     "student-factorial": (factorial, "COMBINATIONS", {"none": factorial.COMBINATIONS["none"]},
                           lambda: {"student-factorial", "student-nmnist"}),
-    "s2-reward": (reward, "both_learner", silent_learner, lambda: runs("s2-reward")),
+    "s2-reward": (reward, "both_learner", silent_learner,
+                  lambda: runs("s2-reward") | so_far("s2-reward-full")),
     "first-spike": (reward, "first_spike_learner", lambda network, learns=True: reward.learning.rstdp_learner(network),
-                    lambda: runs("first-spike")),
+                    lambda: runs("first-spike") | so_far("first-spike-full")),
     "s3-stdp": (reward, "label_maps", lambda network, winners, labels: None, lambda: {"s3-rule/stdp"}),
     "second-try": (second_try, "learner", silent_learner, lambda: runs("second-try")),
     "crossed": (crossed, "Network", lambda config, seed: Network(config, seed + 7), lambda: {"crossed"}),
@@ -141,7 +142,7 @@ def test_a_changed_core_makes_stale_what_is_made_with_it(fresh, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(provenance, "behaviour", lambda: after)
     trained = {name for name in experiments.names() if (RESULTS / name).is_dir()}
-    assert stale() == runs(*trained) | set(registry.results()) - {"handmade", "nmnist-simulator"}
+    assert stale() == set().union(*(so_far(name) for name in trained)) | set(registry.results()) - {"handmade", "nmnist-simulator"}
 
 
 def test_reasons_are_named(fresh):

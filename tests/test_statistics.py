@@ -1,5 +1,7 @@
 """Intervals and verdicts of the report, and the results that they are computed from."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +9,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from report import RESULTS
 from report.claims import accuracy_chosen
 from report.claims.accuracy_chosen import SWITCHES
 from report.lab import additions, experiments
+from report.lab import results as lab_results
 from report.lab.results import Missing, Result
 from report.lab.statistics import (
     Estimate,
@@ -177,9 +181,44 @@ def test_the_search_with_power_is_the_search_once_it_is_whole(monkeypatch):
             if name not in results:
                 raise Missing(name, name)
             return results[name]
-        monkeypatch.setattr(accuracy_chosen, "load", load)
-        return accuracy_chosen.searched([]).name, accuracy_chosen.lacking([])
+        for place in (accuracy_chosen, lab_results):
+            monkeypatch.setattr(place, "load", load)
+        return accuracy_chosen.searched([]).name, lab_results.lacking("search-power", [])
 
     runs = len(known.runs())
     assert runs == 2 * 18
     assert [recorded(count) for count in (0, runs - 1, runs)] == [("search", runs), ("search", 1), ("search-power", 0)]
+
+
+def write_runs(folder, name, runs, accuracy):
+    """An experiment's result files whose runs (variant, seed) end at accuracy[variant], each seed a little apart."""
+    known = experiments.load(name)
+    (folder / name).mkdir(exist_ok=True)
+    pd.DataFrame([{"variant": variant, "seed": seed, "epoch": known.variants[variant].s3.epochs,
+                   "test_accuracy": accuracy[variant] + seed / 10_000} for variant, seed in runs]).to_csv(
+        folder / name / "accuracy.csv", index=False)
+    shutil.copy(RESULTS / "s3-rule" / "provenance.json", folder / name)
+    facts = json.loads((folder / name / "provenance.json").read_text())
+    facts |= {"experiment": name, "parameters": {"variants": known.parameters["variants"], "seeds": known.seeds},
+              "runs": []}
+    (folder / name / "provenance.json").write_text(json.dumps(facts))
+
+
+@pytest.mark.parametrize("name, helps", [("s2-reward", "after-stdp"), ("first-spike", "threshold-400")])
+def test_claims_3_rest_on_all_images_once_every_run_is_there(tmp_path, name, helps):
+    for each in ("s3-rule", name):
+        shutil.copytree(RESULTS / each, tmp_path / each)
+    few = additions.judged([tmp_path], name)
+    assert not additions.whole([tmp_path], name)
+    full, base = (experiments.load(each) for each in (f"{name}-full", "s3-rule-full"))
+    reads = dict.fromkeys(full.variants, 0.95) | {helps: 0.97}
+    write_runs(tmp_path, "s3-rule-full", base.runs(), {"r-stdp": 0.96})
+    for runs, there in ((full.runs()[:-1], False), (full.runs(), True)):
+        write_runs(tmp_path, full.name, runs, reads)
+        assert additions.whole([tmp_path], name) == there
+        assert (additions.judged([tmp_path], name) == few) != there
+    assert additions.judged([tmp_path], name).verdict == "not"  # one way helps by a point
+    assert "60,000 training images" in additions.judged([tmp_path], name).told
+    assert [each.what for each in additions.choices([tmp_path], name)][-1] == "10,000 training images"
+    write_runs(tmp_path, "s3-rule-full", base.runs()[1:], {"r-stdp": 0.96})
+    assert not additions.whole([tmp_path], name)

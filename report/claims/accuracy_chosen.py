@@ -10,7 +10,7 @@ from ..lab.accuracy import choices, judged, same_runs
 from ..lab.claim import Claim
 from ..lab.page import Page
 from ..lab.published import on_mnist
-from ..lab.results import LONG, Missing, Result, load, load_joined
+from ..lab.results import LONG, Missing, Result, lacking, load, load_joined
 from ..lab.statistics import SINGLE, Estimate, main_effects
 
 POWER, FIRST = "search-power", "search"
@@ -24,15 +24,7 @@ HELD_OUT = "validation_accuracy"
 
 def searched(folders: Sequence[Path]) -> Result:
     """The search with power where all of its runs are there, else the first one. Raises Missing."""
-    return load(FIRST if lacking(folders) else POWER, folders)
-
-
-def lacking(folders: Sequence[Path]) -> int:
-    """How many runs of the search with power are not there."""
-    try:
-        return len(load(POWER, folders).absent())
-    except Missing:
-        return len(experiments.load(POWER).runs())
+    return load(FIRST if lacking(POWER, folders) else POWER, folders)
 
 
 def candidates(page: Page) -> None:
@@ -44,7 +36,7 @@ def candidates(page: Page) -> None:
              f"{facts.get('validation', 0):,} were held out. The winner is **`{best}`** with {tried[best]} on the "
              f"held-out images (experiment `{search.name}`)."
              + (f" Of the same search with all images, more passes and two seeds, `{POWER}`, "
-                f"{lacking(page.recorded)} of {len(experiments.load(POWER).runs())} runs have not been made yet."
+                f"{lacking(POWER, page.recorded)} of {len(experiments.load(POWER).runs())} runs have not been made yet."
                 if search.name == FIRST else ""))
     page.table([(f"`{name}`", search.changes(name), search.passes(name), estimate)
                 for name, estimate in sorted(tried.items(), key=lambda pair: -pair[1].mean)],

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from . import figures
+from . import experiments, figures
 from .claim import Choice, Found, Mark
 from .page import Page
-from .results import load, load_joined
+from .results import Result, lacking, load, load_joined
 from .statistics import (
     COLLAPSED,
     ENOUGH,
@@ -25,6 +25,7 @@ from .statistics import (
     points,
 )
 
+BASE, FULL = "s3-rule", "-full"  #: the model without an addition, and what ends the name of a run with all images
 RULE = f"""Every way that was tried is compared with the same model without the addition, by simultaneous 95 % intervals
 (pooled variance, Dunnett's correction). **Reproduced**: no way helps by more than {100 * TOLERANCE:g} point, the upper
 ends of all intervals. **Not**: one helps, its lower end lies above zero. **Undecided**: neither, or fewer than
@@ -37,19 +38,29 @@ def no_figure() -> tuple[str, str, str]:
     return "no figure", "—", "—"
 
 
-def tried(folders: Sequence[Path], name: str) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Estimate]]:
-    """Final accuracies without the addition, with each variant of the experiment `name`, and the differences of those
-    variants that have not collapsed. Raises Missing."""
-    base, result = load_joined("s3-rule", folders).at("r-stdp"), load(name, folders)
+def whole(folders: Sequence[Path], name: str) -> bool:
+    """Whether all runs of the experiment `name` with all images are there, and those without the addition."""
+    return not any(lacking(each + FULL, folders) for each in (BASE, name))
+
+
+def tried(folders: Sequence[Path], name: str, full: bool) -> tuple[
+        np.ndarray, Result, dict[str, np.ndarray], dict[str, Estimate]]:
+    """Of the experiment `name`, with all images or 10,000: final accuracies without the addition, the experiment, its
+    accuracies by variant, and the differences of those variants that have not collapsed. Raises Missing."""
+    end = FULL if full else ""
+    base, result = load_joined(BASE + end, folders).at("r-stdp"), load(name + end, folders)
     every = {variant: result.at(variant) for variant in result.variants}
-    return base, every, dunnett({variant: values for variant, values in every.items() if not collapsed(values, base)},
-                                base)
+    return base, result, every, dunnett(
+        {variant: values for variant, values in every.items() if not collapsed(values, base)}, base)
 
 
 def judged(folders: Sequence[Path], name: str) -> Found:
-    """The best variant of the experiment `name` against R-STDP in S3 alone, and the verdict on all. Raises Missing."""
-    base, every, apart = tried(folders, name)
-    result = load(name, folders)
+    """`judged_on` the experiment `name` with all images where it is whole, else with 10,000. Raises Missing."""
+    return judged_on(*tried(folders, name, whole(folders, name)))
+
+
+def judged_on(base: np.ndarray, result: Result, every: dict[str, np.ndarray], apart: dict[str, Estimate]) -> Found:
+    """The best variant against R-STDP in S3 alone, and the verdict on all, from what `tried` gives."""
     size = f"; {result.images:,} training images"
     if not apart:
         return Found(f"all of {len(every)} ways collapse, from {Estimate.of(base)}{size}", REPRODUCED)
@@ -70,24 +81,35 @@ def verdict(apart: dict[str, Estimate]) -> str:
 
 
 def choices(folders: Sequence[Path], name: str) -> list[Choice]:
-    """Each variant as if it were the only one that was tried. Raises Missing."""
-    base, every, _ = tried(folders, name)
-    found = []
+    """Each variant as if it were the only one that was tried, and all of them with fewer images. Raises Missing."""
+    full, found = whole(folders, name), []
+    base, _, every, _ = tried(folders, name, full)
     for variant, values in every.items():
         if collapsed(values, base):
             found.append(Choice(f"`{variant}` alone", "runs collapse", REPRODUCED))
         else:
             one = dunnett({variant: values}, base)
             found.append(Choice(f"`{variant}` alone", f"{points(one[variant])} points", verdict(one)))
+    if full:
+        fewer = judged_on(*tried(folders, name, False))
+        found.append(Choice("10,000 training images", fewer.told, fewer.verdict))
     return found
 
 
 def variants(page: Page, name: str) -> None:
     """All variants of the experiment `name`, in a table and a figure."""
-    base, every, apart = tried(page.recorded, name)
+    full = whole(page.recorded, name)
+    base, result, every, apart = tried(page.recorded, name, full)
+    if not full:
+        planned = [each + FULL for each in (BASE, name)]
+        missing = sum(lacking(each, page.recorded) for each in planned)
+        runs = sum(len(experiments.load(each).runs()) for each in planned)
+        page.say(f"With {result.images:,} training images. Of the same with all images (`{'`, `'.join(planned)}`) "
+                 f"{missing} of {runs} runs have not been made yet.")
     page.table([(f"`{variant}`", Estimate.of(values) if variant in apart else "collapsed", points(apart[variant])
                  if variant in apart else "—", ", ".join(percent(value) for value in values))
                 for variant, values in every.items()],
-               [f"`{name}`", "test accuracy", "difference from `s3-rule` (points)", "run by run"])
-    page.show(figures.estimates(apart), f"Effect of the variants of {name} on the test accuracy, with simultaneous "
-              "95 % intervals (Dunnett). Variants whose runs collapse are in the table alone.", name)
+               [f"`{result.name}`", "test accuracy", f"difference from `{BASE + FULL if full else BASE}` (points)",
+                "run by run"])
+    page.show(figures.estimates(apart), f"Effect of the variants of {result.name} on the test accuracy, with "
+              "simultaneous 95 % intervals (Dunnett). Variants whose runs collapse are in the table alone.", name)

@@ -199,6 +199,14 @@ def load(name: str, folders: Sequence[Path]) -> Result:
         raise Missing(name, f"experiment `{name}` has no whole result ({type(error).__name__}: {error})") from None
 
 
+def lacking(name: str, folders: Sequence[Path]) -> int:
+    """How many runs of an experiment are not there, or not whole."""
+    try:
+        return len(load(name, folders).absent())
+    except Missing:
+        return len(experiments.load(name).runs())
+
+
 def load_joined(name: str, folders: Sequence[Path], others: Sequence[str] = LONG) -> Result:
     """`load`, with the runs that other experiments made of the same configuration. Raises Missing."""
     result = load(name, folders)
