@@ -255,11 +255,13 @@ def test_docstrings_keep_their_stars_and_tables():
 def test_scoreboard_is_computed_from_result_files():
     board = {what: value for what, value, _ in site.scores()}
     published = recorded.path("reference/published.csv")
-    assert len(board) == 7 and board["The paper {cite:p}`mozafari2019bio`"] == "97.2" and "97.2" not in str(COURSE)
+    assert len(board) == 8 and board["The paper {cite:p}`mozafari2019bio`"] == "97.2" and "97.2" not in str(COURSE)
     assert "0.972" in published.read_text(encoding="utf-8")
     table = recorded.recorded("mnist/accuracy.csv")
     ends = 100 * table[table.epoch == table.epoch.max()].test_accuracy
     assert board["21 passes"] == f"{ends.mean():.1f} ({ends.min():.1f} to {ends.max():.1f}, n = 5)"
+    seeds = recorded.recorded("committee/committee.csv").seed.nunique()
+    assert f"n = {seeds})" in board["A committee of three S3, an idea of ours (report)"]
 
 
 def test_the_shipped_network_is_the_one_whose_accuracy_is_recorded():

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from . import experiments, figures
-from .claim import Choice, Found, Mark
+from .claim import Choice, Claim, Found, Mark
 from .page import Page
 from .results import Result, lacking, load, load_joined
 from .statistics import (
@@ -113,3 +113,10 @@ def variants(page: Page, name: str) -> None:
                 "run by run"])
     page.show(figures.estimates(apart), f"Effect of the variants of {result.name} on the test accuracy, with "
               "simultaneous 95 % intervals (Dunnett). Variants whose runs collapse are in the table alone.", name)
+
+
+def claim(label: str, name: str) -> Claim:
+    """The claim that the addition of the experiment `name` does not help."""
+    return Claim(label, no_figure, lambda folders: judged(folders, name), RULE,
+                 (name, BASE, name + FULL, BASE + FULL), (lambda page: variants(page, name),), name,
+                 lambda folders: choices(folders, name))
