@@ -205,7 +205,7 @@ def _add_counted(index, count, sizes, weight, potential):
     y, x = divmod(rest, sizes.width)
     first_row, last_row, top = conv.reach(y, sizes.height, sizes.pad, sizes.kernel_h, sizes.out_h)
     first, last, left = conv.reach(x, sizes.width, sizes.pad, sizes.kernel_w, sizes.out_w)
-    run, times = conv.unsigned((last - first) * sizes.maps), weight.dtype.type(count)
+    run, times = conv.unsigned((last - first) * sizes.maps), potential.dtype.type(count)
     for row in range(first_row, last_row):
         a = conv.unsigned((row * sizes.out_w + first) * sizes.maps)
         b = conv.unsigned(((channel * sizes.kernel_h + row - top) * sizes.kernel_w + first - left) * sizes.maps)
@@ -214,12 +214,13 @@ def _add_counted(index, count, sizes, weight, potential):
 
 
 @jit
-def show_s3(counts, right, classes, weight, fast, pad, bounds, rates, size):
+def show_s3(counts, right, classes, weight, fast, potential, pad, bounds, rates, size):
     """Show counts of spikes (N, C, H, W) to S3, `size` at a time; returns decisions (N,). right (N,): the labels, or
-    all -1 to learn nothing; classes (F, positions); rates: (plus, minus) of reward and of punishment."""
+    all -1 to learn nothing; classes (F, positions); potential: room for (positions, F'), in the type that sums have;
+    rates: (plus, minus) of reward and of punishment."""
     sizes, maps, decisions = conv.geometry(counts, fast, pad), len(weight), np.full(len(counts), SILENT)
     positions, flat = sizes.out_h * sizes.out_w, fast.reshape(fast.size)
-    potential, shape = np.empty(positions * sizes.maps, fast.dtype), weight[0].shape
+    shape = weight[0].shape
     change, touched = np.zeros_like(weight), np.zeros(maps, dtype=np.bool_)
     for begin in range(0, len(counts), size):
         for i in range(begin, min(begin + size, len(counts))):
@@ -255,10 +256,9 @@ class Model:
         return as_run.POOL["s1"]**2 if name == "s2" and self.rules.again else 1
 
     def fast(self, name: str) -> np.ndarray:
-        """Weights as our kernels take them, with copies of each input; of S3 as exact as those of the
-        model that is theirs, in float32, or ours."""
+        """Weights as our kernels take them, with copies of each input."""
         weight = self.weights[name].repeat_interleave(self.copies(name), 1).numpy()
-        return conv.maps_last(weight, np.float64 if name == "s3" and not self.rules.batches else np.float32)
+        return conv.maps_last(weight)
 
     def learn(self, name: str, times: Tensor, passes: int) -> None:
         """Passes of S1 or S2 over all images; times: of C1's windows for S2."""
@@ -327,8 +327,9 @@ class Model:
                           classes, rates, ADDITIVE)
             return torch.where(won[:, 0] >= 0, torch.from_numpy(classes)[won[:, 0], won[:, 1]], SILENT)
         asked = torch.full((len(counts),), SILENT) if labels is None else labels
+        potential = np.empty(edge**2 * by.shape[3], np.float32 if self.rules.batches else np.float64)  # theirs, or ours
         return torch.from_numpy(show_s3(counts.numpy(), asked.numpy(), classes, self.weights["s3"].numpy(), by,
-                                        layer.padding, (self.config.low, self.config.high), rates,
+                                        potential, layer.padding, (self.config.low, self.config.high), rates,
                                         as_run.BATCH if self.rules.batches else 1))
 
     def learn_s3(self, counts: Tensor, labels: Tensor, phi: tuple[float, float]) -> tuple[float, tuple[float, float]]:
