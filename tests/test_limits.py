@@ -188,6 +188,11 @@ def test_the_report_names_what_is_better_and_what_is_worse(monkeypatch, tmp_path
     assert "Not run yet: shuffled, seed 0 (0 of 60 passes)" in text and "50.00" not in text  # nothing of the test set
 
 
+def test_an_idea_that_collapses_is_not_compared(monkeypatch, tmp_path):
+    text = told(monkeypatch, tmp_path, (0, 1), plain=0.96, dropout=0.961, symmetric=0.12)
+    assert "Runs of `symmetric` collapse" in text and "worse: none" in text and "12.00 %" in text and "−84" not in text
+
+
 def test_the_report_says_nothing_of_differences_with_one_seed_or_one_variant(monkeypatch, tmp_path):
     text = told(monkeypatch, tmp_path, (0,), plain=0.96, dropout=0.97)
     assert "nothing is said of differences before there are two seeds" in text and "better by" not in text
