@@ -56,6 +56,16 @@ def test_components_find_what_was_put_in():
         assert low < value < high
 
 
+def test_f_tests_tell_rows_that_differ_from_columns_that_do_not():
+    random = np.random.default_rng(0)
+    table = np.arange(5)[:, None] + random.normal(0, 0.5, (5, 5))
+    (f, p), (_, other) = components(table, samples=10).tests
+    means = table.mean(1)
+    rest = table - means[:, None] - table.mean(0) + table.mean()
+    assert f == pytest.approx((5 * ((means - table.mean()) ** 2).sum() / 4) / ((rest ** 2).sum() / 16))
+    assert p < 1e-4 and other > 0.05 and components(table, samples=10).freedom == (4, 4, 16)
+
+
 def test_components_by_hand():
     found = components([[1, 2], [3, 4]])  # rows differ by 2, columns by 1, and nothing is left
     assert (found.rows, found.columns, found.rest) == pytest.approx((np.sqrt(2), np.sqrt(0.5), 0))

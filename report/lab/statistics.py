@@ -249,12 +249,15 @@ class Components:
     columns: float
     rest: float
     intervals: tuple[tuple[float, float], ...]  #: of the three in turn
+    tests: tuple[tuple[float, float], ...]  #: F and p of the first two against the rest
+    freedom: tuple[int, int, int]  #: degrees of freedom of the three mean squares
 
 
 def components(table, samples: int = 10_000) -> Components:
     """Where the scatter of a table (rows, columns) with one value a cell comes from: two-way analysis of variance
     without interaction, negative variances counted as 0. Intervals: percentiles of a bootstrap that draws rows and
-    columns again, each mean square put right for what drawing from few takes off it. Raises ValueError for one row.
+    columns again, each mean square put right for what drawing from few takes off it; tests: F tests. Raises ValueError
+    for one row.
     """
     table = np.asarray(table, dtype=float)
     if min(table.shape) < 2 or np.isnan(table).any():
@@ -266,8 +269,13 @@ def components(table, samples: int = 10_000) -> Components:
     squares = _mean_squares(drawn) / np.array([1 - 1 / a, 1 - 1 / b, (1 - 1 / a) * (1 - 1 / b)])[:, None]
     found, spread = (np.sqrt(np.maximum([(each[0] - each[2]) / b, (each[1] - each[2]) / a, each[2]], 0))
                      for each in (known, squares))
+    freedom = (a - 1, b - 1, (a - 1) * (b - 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = known[:2, 0] / known[2, 0]
+    tests = tuple((float(f), float(stats.f.sf(f, each, freedom[2]))) for f, each in zip(ratios, freedom))
     return Components(*(float(one) for one in found[:, 0]),
-                      tuple(tuple(float(end) for end in np.percentile(one, (2.5, 97.5))) for one in spread))
+                      tuple(tuple(float(end) for end in np.percentile(one, (2.5, 97.5))) for one in spread),
+                      tests, freedom)
 
 
 def _mean_squares(tables: np.ndarray) -> np.ndarray:
