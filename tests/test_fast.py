@@ -153,6 +153,16 @@ def twin(name):
     return next(getattr(module, name) for module in READABLE if hasattr(module, name))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_weights_are_as_exact_as_they_are_given(dtype):
+    """Of float32 nothing is lost where they are laid out as float32, and float64 stays float64."""
+    random = torch.Generator().manual_seed(0)
+    weight = torch.rand(4, 3, 3, 3, generator=random, dtype=torch.float64).pow(8).to(dtype)  # small ones too
+    times = torch.randint(0, BINS + 1, (20, 3, 6, 6), generator=random).to(torch.uint8)
+    assert torch.equal(fast.final_potentials(times, weight), layers.final_potentials(times, weight))
+    assert torch.equal(fast.conv_times(times, weight, 1.5), layers.conv_times(times, weight, 1.5))
+
+
 def arguments(function):
     return [(each.name, each.default, each.kind) for each in inspect.signature(function).parameters.values()]
 

@@ -31,12 +31,13 @@ jit = njit(cache=True, nogil=True, error_model="numpy")
 jit_any_order = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)  # maxima, minima, error bounds
 
 
-def maps_last(weight: np.ndarray, dtype=np.float32) -> np.ndarray:
+def maps_last(weight: np.ndarray, dtype=None) -> np.ndarray:
     """Weights (F, C, KH, KW) -> flipped (C, KH, KW, F'), F' = F rounded up to a multiple of 32, zero filled.
 
-    float32 holds every float32 weight on the grid: large ones lie on it, small ones have few digits left. Half the
-    bytes of float64 are fetched, and what they add up to is float64.
+    dtype: by default that of the weights. float32 holds every float32 weight on the grid: large ones lie on it, small
+    ones have few digits left. Half the bytes of float64 are fetched, and what they add up to is float64.
     """
+    dtype = dtype or np.result_type(weight.dtype, np.float32)
     maps = len(weight)
     shape = (*weight.shape[1:], -(-maps // LANES) * LANES)
     raw = np.zeros(int(np.prod(shape)) + CACHE_LINE // np.dtype(dtype).itemsize, dtype=dtype)
