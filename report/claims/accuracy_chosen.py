@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..lab import experiments, figures
+from ..lab import figures
 from ..lab.accuracy import choices, judged, same_runs
 from ..lab.claim import Claim
 from ..lab.page import Page
 from ..lab.published import on_mnist
-from ..lab.results import LONG, Missing, Result, lacking, load, load_joined
+from ..lab.results import LONG, Missing, Result, lacking, load, load_joined, unmade
 from ..lab.statistics import SINGLE, Estimate, main_effects, points
 
 POWER, FIRST = "search-power", "search"
@@ -36,8 +36,7 @@ def candidates(page: Page) -> None:
              f"{facts.get('validation', 0):,} were held out. The winner is **`{best}`** with {tried[best]} on the "
              f"held-out images (experiment `{search.name}`)."
              + (f" Of the same search with all images, more passes and two seeds, `{POWER}`, "
-                f"{lacking(POWER, page.recorded)} of {len(experiments.load(POWER).runs())} runs have not been made yet."
-                if search.name == FIRST else ""))
+                f"{unmade(page.recorded, POWER)}." if search.name == FIRST else ""))
     page.table([(f"`{name}`", search.changes(name), search.passes(name), estimate)
                 for name, estimate in sorted(tried.items(), key=lambda pair: -pair[1].mean)],
                ["configuration", "changes from `spyketorch`", "passes", "validation accuracy"])

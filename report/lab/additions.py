@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from . import experiments, figures
+from . import figures
 from .claim import Choice, Claim, Found, Mark
 from .page import Page
-from .results import Result, lacking, load, load_joined
+from .results import Result, lacking, load, load_joined, unmade
 from .statistics import (
     COLLAPSED,
     ENOUGH,
@@ -102,10 +102,8 @@ def variants(page: Page, name: str) -> None:
     base, result, every, apart = tried(page.recorded, name, full)
     if not full:
         planned = [each + FULL for each in (BASE, name)]
-        missing = sum(lacking(each, page.recorded) for each in planned)
-        runs = sum(len(experiments.load(each).runs()) for each in planned)
         page.say(f"With {result.images:,} training images. Of the same with all images (`{'`, `'.join(planned)}`) "
-                 f"{missing} of {runs} runs have not been made yet.")
+                 f"{unmade(page.recorded, *planned)}.")
     page.table([(f"`{variant}`", Estimate.of(values) if variant in apart else "collapsed", points(apart[variant])
                  if variant in apart else "—", ", ".join(percent(value) for value in values))
                 for variant, values in every.items()],

@@ -207,6 +207,12 @@ def lacking(name: str, folders: Sequence[Path]) -> int:
         return len(experiments.load(name).runs())
 
 
+def unmade(folders: Sequence[Path], *names: str) -> str:
+    """Of how many runs of these experiments how many are missing, in words."""
+    runs = sum(len(experiments.load(name).runs()) for name in names)
+    return f"{sum(lacking(name, folders) for name in names)} of {runs} runs have not been made yet"
+
+
 def load_joined(name: str, folders: Sequence[Path], others: Sequence[str] = LONG) -> Result:
     """`load`, with the runs that other experiments made of the same configuration. Raises Missing."""
     result = load(name, folders)
