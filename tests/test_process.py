@@ -42,8 +42,9 @@ Network.save = counted
 
 
 def start(*arguments, package="rstdp", first=""):
-    """The command in a process of its own, which a signal from the keyboard reaches also where pytest ignores it."""
-    code = f"import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n{first}\n" \
+    """The command in a process of its own, which signals reach also where pytest ignores them, as under nohup."""
+    code = "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n" \
+           f"signal.signal(signal.SIGHUP, signal.SIG_DFL)\n{first}\n" \
            f"from {package}.__main__ import main\nsys.exit(main(sys.argv[1:]))"
     return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT, text=True,
                             env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE,
