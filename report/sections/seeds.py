@@ -34,7 +34,7 @@ def crossed(page: Page) -> None:
     page.say(f"Standard deviation that comes from {said}. Two-way analysis of variance without interaction; intervals "
              f"from a bootstrap over both kinds of seeds, which {min(table.shape)} of each make coarse.")
     tested = [f"{what} {'does' if p < 0.05 else 'is not seen to'} (F({freedom}, {found.freedom[2]}) = {f:.1f}, "
-              f"p = {p:.2g})" for what, (f, p), freedom in zip(
+              f"p {'< 0.001' if p < 0.001 else f'= {p:.3f}'})" for what, (f, p), freedom in zip(
                   ("that of S1 and S2", "that of S3's first weights"), found.tests, found.freedom)]
     page.say(f"Does a seed matter at all? By F tests, which the protocol did not plan: {'; '.join(tested)}.")
     page.say(early(page, last))
