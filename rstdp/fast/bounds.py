@@ -8,8 +8,9 @@ started from, its *base*. A map's potential P(w) at weights w obeys
     P(now) <= P(then) + sum max(0, now - then) <= P(then) + sum max(0, base - then) + sum max(0, now - base),
 
 so what is stored is P(then) plus how far the map had *fallen* below the base, and what it has *risen* above it is
-added when the bound is used: net changes, however long the way. Where no more than a few maps remain, each is summed
-alone, all positions at once.
+added when the bound is used: net changes, however long the way. The last winner's potential is bounded from below in
+the same way. Where all others stay under it, it wins again and nothing is summed; where a few maps may reach it, each
+is summed alone, all positions at once.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from .conv import jit, jit_any_order, unsigned
-from .screen import exact_potential
+from .screen import exact_potential, field_sizes
 
 FEW = 6  #: maps that remain may be this many, or the image is screened anew
 SMALL = 100  #: images; a smaller batch is not worth weights of its own
@@ -34,9 +35,10 @@ FALL = 1e-3  #: the base is drawn after a map that has fallen by more than this 
 class Bounds(NamedTuple):
     """Of one batch of N images and the F maps of S3. Without bounds N is 0."""
 
-    upper: np.ndarray  #: (N, F) float32, at least the potential of the map, plus what it had fallen
+    upper: np.ndarray  #: (N, F) float32, at least the map's potential (where it has not won), plus what it had fallen
     winner: np.ndarray  #: (N,) the map that won last, -1 for an image that no neuron responds to
-    value: np.ndarray  #: (N,) the winner's potential then
+    place: np.ndarray  #: (N,) the position at which it won
+    floor: np.ndarray  #: (N,) its potential there, less what it had risen then
     outside: np.ndarray  #: (N,) what no neuron can exceed at the positions that `upper` leaves out
     base: np.ndarray  #: (F, C, KH, KW) float32
     risen: np.ndarray  #: (F,) sum of max(0, weight - base)
@@ -47,8 +49,9 @@ class Bounds(NamedTuple):
     def of(cls, images: int, weight: np.ndarray) -> Bounds:
         """Bounds that exclude nothing yet."""
         maps = len(weight) if images else 0
-        return cls(np.full((images, maps), np.inf, np.float32), np.zeros(images, np.int64), np.zeros(images),
-                   np.full(images, np.inf), weight[:maps].copy(), np.zeros(maps), np.zeros(maps), np.zeros(1, np.int64))
+        return cls(np.full((images, maps), np.inf, np.float32), np.zeros(images, np.int64), np.zeros(images, np.int64),
+                   np.zeros(images), np.full(images, np.inf), weight[:maps].copy(), np.zeros(maps), np.zeros(maps),
+                   np.zeros(1, np.int64))
 
 
 @dataclass
@@ -133,6 +136,8 @@ def catch_up(bounds, weight):
         if bounds.fallen[f] > FALL * weight[f].size:
             for i in range(len(bounds.upper)):
                 bounds.upper[i, f] = above(bounds.upper[i, f] + bounds.risen[f])
+                if bounds.winner[i] == f:
+                    bounds.floor[i] -= bounds.fallen[f]
             bounds.base[f] = weight[f]
             bounds.risen[f], bounds.fallen[f] = 0.0, 0.0
 
@@ -144,12 +149,44 @@ def above(value):
 
 
 @jit
-def many(bounds, i):
-    """Whether image i should be screened: too many maps may exceed the last winner's potential."""
-    value, count = bounds.value[i], 0
-    for f in range(bounds.upper.shape[1]):
+def at_least(bounds, i):
+    """What the last winner of image i has at least, at the place where it won."""
+    return bounds.floor[i] - bounds.fallen[bounds.winner[i]]
+
+
+@jit
+def rivals(bounds, i, value):
+    """How many maps may reach this potential on image i, its last winner at another position included."""
+    maps, count = bounds.upper.shape[1], 0
+    for f in range(maps):
         count += bounds.upper[i, f] + bounds.risen[f] >= value
-    return count > FEW or bounds.outside[i] >= value
+    return maps if bounds.outside[i] >= value else count
+
+
+@jit
+def won(bounds, i, feature, position, value):
+    """Note the winner of image i and its potential now, before it learns."""
+    bounds.winner[i], bounds.place[i] = feature, position
+    bounds.floor[i] = value - bounds.risen[feature] if feature >= 0 else np.inf
+
+
+@jit
+def look_again(i, bounds, times, weights, search, sizes):
+    """The last winner of image i as (feature, position, potential now); feature -1 if no input spikes."""
+    feature, position, value = bounds.winner[i], bounds.place[i], np.inf
+    if feature >= 0:
+        row, column = divmod(position, sizes.out_w)
+        value = exact_potential(times, search.bins, weights.exact[feature], row, column, search.pad)
+        won(bounds, i, feature, position, value)
+    return feature, position, value
+
+
+@jit
+def too_many(i, bounds, times, weights, search, sizes):
+    """Whether image i is to be screened: more than a few maps may reach its last winner, whatever that has lost."""
+    if rivals(bounds, i, at_least(bounds, i)) <= FEW:
+        return False
+    return rivals(bounds, i, look_again(i, bounds, times, weights, search, sizes)[2]) > FEW
 
 
 def fit(shape: tuple[int, ...], padding: int, height: int, width: int) -> bool:
@@ -222,24 +259,30 @@ def _at_least(upper, base, step, total):
 
 
 @jit
-def renew(bounds, i, total, field, spikes, window, search, error, fallen, sizes):
-    """Bounds of image i from a screening: total (positions, F'), error and fallen (F,) are of the weights then."""
+def renew(bounds, i, total, field, spikes, window, search, error, fallen, sizes, winner):
+    """Bounds of image i from a screening: total (positions, F'), error and fallen (F,) are of the weights then.
+    winner: (feature, position, potential now)."""
     step, upper = (search.high - search.low) / 255, bounds.upper[i]
     bounds.outside[i] = 0.0
     upper[:] = 0
     for p in range(len(total)):
         row, column = divmod(p, sizes.out_w)
         if window[0] <= row < window[1] and window[2] <= column < window[3]:
+            before = upper[winner[0]]
             _at_least(upper, search.low * field[p], step, total[p])
+            if p == winner[1]:
+                upper[winner[0]] = before
         else:
             bounds.outside[i] = max(bounds.outside[i], search.high * field[p] + 1e-3)
     for f in range(len(upper)):
         upper[f] = above(above(upper[f]) + min(error[f], spikes * step / 2) + fallen[f])
+    won(bounds, i, *winner)
 
 
 @jit
 def _look(f, found, times, events, count, field, weights, search, sizes, total):
-    """Sum map f alone. found: (feature, position, potential) so far; returns the better, and the map's upper bound."""
+    """Sum map f alone. found: (feature, position, potential) so far. Returns the better, and the map's upper bound at
+    all positions but the one that is the better."""
     feature, position, value = found
     low, step, front, top = search.low, (search.high - search.low) / 255, 0, 0.0
     level_sums(weights.rows[f], events, count, sizes, total)
@@ -254,24 +297,40 @@ def _look(f, found, times, events, count, field, weights, search, sizes, total):
         exact = exact_potential(times, search.bins, weights.exact[f], p // sizes.out_w, p % sizes.out_w, search.pad)
         if exact > value or (exact == value and (f < feature or (f == feature and p < position))):
             feature, position, value = f, p, exact
+    if feature == f:
+        top = 0.0
+        for p in range(len(field)):
+            if p != position:
+                top = max(top, low * field[p] + step * total[p])
     return (feature, position, value), top + slack
 
 
 @jit
-def among_few(i, bounds, times, field, weights, search, sizes, first, events, total):
-    """As `screen.best`, looking only at maps that may win: the last winner first, then those whose bounds reach it.
+def among_few(i, bounds, times, found, weights, search, sizes, first, field, events, total):
+    """As `screen.best`, looking only at maps whose bounds reach the last winner, `found` as it is now.
 
-    first: from `first_rows`; events (C H W + 1,) and total (positions,) are scratch space.
+    first: from `first_rows`; field and total (positions,) and events (C H W + 1,) are scratch space.
     """
-    last = bounds.winner[i]
-    if last < 0:
-        return -1, -1, 0.0
+    field_sizes(times, search.bins, sizes, field)
     count = list_spikes(times, search.bins, first, weights.rows.shape[2], events)
-    found, top = _look(last, (last, 0, -1.0), times, events, count, field, weights, search, sizes, total)
-    bounds.upper[i, last] = above(top + bounds.fallen[last])
     every = bounds.outside[i] >= found[2]  # then positions count that the bounds have left out
     for f in range(len(weights.exact)):
-        if f != last and (every or bounds.upper[i, f] + bounds.risen[f] >= found[2]):
+        if every or bounds.upper[i, f] + bounds.risen[f] >= found[2]:
+            leader, value = found[0], found[2]
             found, top = _look(f, found, times, events, count, field, weights, search, sizes, total)
             bounds.upper[i, f] = above(top + bounds.fallen[f])
+            if found[0] != leader:  # who leads no longer is bounded where it led, too
+                bounds.upper[i, leader] = max(bounds.upper[i, leader], above(value + bounds.fallen[leader]))
     return found
+
+
+@jit
+def find(i, bounds, times, weights, search, sizes, first, field, events, total):
+    """The winner (feature, position) of image i: the last one if none can reach it, else the best among few."""
+    if not rivals(bounds, i, at_least(bounds, i)):
+        return bounds.winner[i], bounds.place[i]
+    found = look_again(i, bounds, times, weights, search, sizes)
+    if rivals(bounds, i, found[2]):
+        found = among_few(i, bounds, times, found, weights, search, sizes, first, field, events, total)
+        won(bounds, i, *found)
+    return found[0], found[1]

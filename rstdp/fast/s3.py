@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..learning import Learner
 from ..plasticity import reward_rates
-from .bounds import Bounds, among_few, first_rows, fit, many, memory, moved, renew, rows_of
+from .bounds import Bounds, find, first_rows, fit, memory, moved, renew, rows_of, too_many
 from .conv import geometry, jit
 from .screen import (
     GROUP,
@@ -77,9 +77,9 @@ def show(times, labels, classes, weights, bounds, search, rates, rule):
         stop, block = start, 0
         while stop < min(n, start + AHEAD) and block < BLOCK:
             i = stop - start
-            field_sizes(times[stop], bins, sizes, field[i])
             slot[i] = -1
-            if not bounded or many(bounds, stop):
+            if not bounded or too_many(stop, bounds, times[stop], weights, search, sizes):
+                field_sizes(times[stop], bins, sizes, field[i])
                 spikes[block], silent[block] = list_inputs(times[stop], bins, events[block], starts[block])
                 slot[i], block = block, block + 1
             stop += 1
@@ -93,20 +93,19 @@ def show(times, labels, classes, weights, bounds, search, rates, rule):
         for i in range(start, stop):
             b, image, seen = slot[i - start], times[i], field[i - start]
             if b < 0:
-                feature, position, value = among_few(i, bounds, image, seen, weights, search, sizes, first, alone, sums)
+                feature, position = find(i, bounds, image, weights, search, sizes, first, seen, alone, sums)
             else:
                 levels = total[b].reshape((positions, padded))
                 for f in range(maps):  # 1e-6: the rounding of the bound itself
                     slack[f] = min(screened_error[f], spikes[b] * step / 2) + spikes[b] * growth[f] + 1e-6
                 feature, position, value = best(levels, seen, image, sizes, exact, search, step, slack, window)
                 if bounded:
-                    renew(bounds, i, levels, seen, spikes[b], window, search, screened_error, fallen, sizes)
+                    renew(bounds, i, levels, seen, spikes[b], window, search, screened_error, fallen, sizes,
+                          (feature, position, value))
                 if feature >= 0:  # quick to fall, slow to rise: a position missed costs more than one screened in vain
                     reached = value / seen.max()
                     ratio = min(reached, ratio + 0.05 * (reached - ratio))
             record[i, 0], record[i, 1] = feature, position
-            if bounded:
-                bounds.winner[i], bounds.value[i] = feature, value if feature >= 0 else np.inf
             if labels is not None and feature >= 0:
                 plus, minus = rates[0] if classes[feature, position] == labels[i] else rates[1]
                 update(exact[feature], image, divmod(position, out_w), bins - 1, (plus, minus), rule, (low, high), pad)
