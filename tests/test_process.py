@@ -233,6 +233,25 @@ def test_a_folder_of_somebody_else_is_not_taken_for_a_cache(tmp_path, monkeypatc
     assert not compiled.fallback().startswith(str(tmp_path / "rstdp"))
 
 
+def test_compiled_code_that_takes_in_a_function_changed_elsewhere_is_compiled_anew(tmp_path):
+    def twice() -> int:
+        code = (f"import pathlib, runpy; runpy.run_path({compiled.__file__!r})['drop_stale'](pathlib.Path('.'))\n"
+                "import outer; print(outer.twice())")
+        environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+        return int(subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, text=True, check=True,
+                                  capture_output=True).stdout)
+
+    jit = "from numba import njit\n\n\n@njit(cache=True)\n"
+    (tmp_path / "inner.py").write_text(f"{jit}def value():\n    return 1\n")
+    (tmp_path / "outer.py").write_text(f"import inner\n{jit}def twice():\n    return 2 * inner.value()\n")
+    assert twice() == 2
+    kept = {each: each.stat().st_mtime_ns for each in tmp_path.rglob("*.nb[ic]")}
+    assert kept and twice() == 2
+    assert {each: each.stat().st_mtime_ns for each in tmp_path.rglob("*.nb[ic]")} == kept  # nothing changed: kept
+    (tmp_path / "inner.py").write_text(f"{jit}def value():\n    return 3\n")
+    assert twice() == 6
+
+
 PYTHON = """#!{interpreter}
 import sys
 sys.version_info = ({version}, 0, "final", 0)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from rstdp.config import Config
+from rstdp.fast import compiled
 from rstdp.learning import Passes
 from rstdp.plasticity import BUILT_IN
 
@@ -98,7 +99,8 @@ def fingerprint(name: str, first: str = ""):
 
 @functools.cache
 def discover() -> None:
-    """Import every study."""
+    """Import every study; what they compiled before the compiled twins changed is compiled anew."""
+    compiled.drop_stale(REPORT / "studies")
     for module in pkgutil.walk_packages([str(REPORT / "studies")], "report.studies."):
         importlib.import_module(module.name)
 
