@@ -122,8 +122,13 @@ def changes(weight, base):
 
 
 @jit
-def moved(bounds, weight, f):
-    """Note that the weights of map f have changed; 1e-6 is for the rounding of the sums."""
+def moved(bounds, weight, f, most=0.0):
+    """Note that the weights of map f have changed; 1e-6 is for the rounding of the sums. most: by so much in all; if it
+    is not zero the sums wait."""
+    if most:
+        bounds.risen[f] += most
+        bounds.fallen[f] += most
+        return
     risen, fallen = changes(weight[f].reshape(weight[f].size), bounds.base[f].reshape(weight[f].size))
     bounds.risen[f], bounds.fallen[f] = risen + 1e-6, fallen + 1e-6
 
@@ -286,7 +291,7 @@ def _look(f, found, times, events, count, field, weights, search, sizes, total):
     feature, position, value = found
     low, step, front, top = search.low, (search.high - search.low) / 255, 0, 0.0
     level_sums(weights.rows[f], events, count, sizes, total)
-    slack = min(weights.error[f], count * step / 2) + 1e-6
+    slack = min(weights.error[f], count * step / 2) + weights.drift[f] + 1e-6
     for p in range(len(field)):
         if low * field[p] + step * total[p] > top:
             front, top = p, low * field[p] + step * total[p]

@@ -20,6 +20,7 @@ from .bounds import Bounds, find, first_rows, fit, memory, moved, renew, rows_of
 from .conv import geometry, jit
 from .screen import (
     GROUP,
+    LAG,
     NONE,
     Search,
     best,
@@ -33,7 +34,7 @@ from .screen import (
     sums_of_all,
     take_off,
 )
-from .stdp import ADDITIVE, RULES, update
+from .stdp import ADDITIVE, RULES, most_changed, update
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -88,7 +89,7 @@ def show(times, labels, classes, weights, bounds, search, rates, rule):
         for b in range(block):
             if silent[b]:
                 take_off(everything, total[b])
-        screened_error, growth, fallen = weights.error.copy(), np.zeros(maps), bounds.fallen.copy()
+        error, drift, growth, fallen = weights.error.copy(), weights.drift.copy(), np.zeros(maps), bounds.fallen.copy()
         bounds.screened[0] += block
         for i in range(start, stop):
             b, image, seen = slot[i - start], times[i], field[i - start]
@@ -97,10 +98,10 @@ def show(times, labels, classes, weights, bounds, search, rates, rule):
             else:
                 levels = total[b].reshape((positions, padded))
                 for f in range(maps):  # 1e-6: the rounding of the bound itself
-                    slack[f] = min(screened_error[f], spikes[b] * step / 2) + spikes[b] * growth[f] + 1e-6
+                    slack[f] = min(error[f], spikes[b] * step / 2) + drift[f] + spikes[b] * growth[f] + 1e-6
                 feature, position, value = best(levels, seen, image, sizes, exact, search, step, slack, window)
                 if bounded:
-                    renew(bounds, i, levels, seen, spikes[b], window, search, screened_error, fallen, sizes,
+                    renew(bounds, i, levels, seen, spikes[b], window, search, error, drift + fallen, sizes,
                           (feature, position, value))
                 if feature >= 0:  # quick to fall, slow to rise: a position missed costs more than one screened in vain
                     reached = value / seen.max()
@@ -109,11 +110,14 @@ def show(times, labels, classes, weights, bounds, search, rates, rule):
             if labels is not None and feature >= 0:
                 plus, minus = rates[0] if classes[feature, position] == labels[i] else rates[1]
                 update(exact[feature], image, divmod(position, out_w), bins - 1, (plus, minus), rule, (low, high), pad)
-                requantise(weights, feature, taps[feature], sizes, search)
-                sums_of_all(taps[feature], sizes, everything[:, feature])
                 growth[feature] += max(plus, minus, 0.0) + 2.0**-24  # a weight is rounded to float32 as it grows
+                most = exact[feature].size * (most_changed(plus, minus, rule) + 2.0**-24)
+                weights.drift[feature] += most
+                if weights.drift[feature] > LAG:
+                    requantise(weights, feature, taps[feature], sizes, search)
+                    sums_of_all(taps[feature], sizes, everything[:, feature])
                 if bounded:
-                    moved(bounds, exact, feature)
+                    moved(bounds, exact, feature, most if weights.drift[feature] else 0.0)
         start = stop
     return record
 
@@ -144,9 +148,10 @@ class Readout:
         return torch.from_numpy(record)
 
     def learned(self, feature: int) -> None:
-        exact, levels, fast, error, _ = self.weights
+        exact, levels, fast, error, drift, _ = self.weights
         step = (self.search.high - self.search.low) / 255
         error[feature] = round_map(exact[feature].reshape(-1), self.search.low, step, levels[feature])
+        drift[feature] = 0.0
         fast[:-1, ..., feature] = levels[feature].reshape(exact.shape[1:])[:, ::-1, ::-1]
         self.weights = self.weights._replace(rows=NONE)  # made anew when they are asked for
 

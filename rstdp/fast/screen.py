@@ -1,11 +1,11 @@
 """S3 screened, compiled: potentials of all maps in 8-bit integers, and the exact sums of those that may win.
 
-Weights are rounded to 8 bits and summed in integers. Each map's rounding error is bounded, so only neurons whose
-screened potential plus bound reaches the exact potential of the front runner can be the winner; those are summed
-exactly. A block of images is screened at once. Where most inputs spike, the silent ones are summed instead and taken
-off the sum over all inputs; in integers that is the same number. Positions at the border see few inputs: where even the
-highest weights could not reach the winner they are left out, judged before by what earlier images reached, and
-afterwards, exactly, by the winner itself.
+Weights are rounded to 8 bits and summed in integers. Each map's rounding error is bounded, and by how much its weights
+have changed since, so only neurons whose screened potential plus bound reaches the exact potential of the front runner
+can be the winner; those are summed exactly. A block of images is screened at once. Where most inputs spike, the silent
+ones are summed instead and taken off the sum over all inputs; in integers that is the same number. Positions at the
+border see few inputs: where even the highest weights could not reach the winner they are left out, judged before by
+what earlier images reached, and afterwards, exactly, by the winner itself.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from .conv import CACHE_LINE, aligned, jit, jit_any_order, maps_last, maximum, r
 from .stdp import in_time
 
 NONE = np.empty((0, 0, 0, 0), np.uint8)  # in place of `rows` that nobody has asked for
+LAG = 1.0  # by so much in all may the weights of a map have changed before they are rounded anew
 GROUP = 32  # channels screened together: their weights fit into the second-level cache
 
 
@@ -36,7 +37,8 @@ class Weights(NamedTuple):
     exact: np.ndarray  #: (F, C, KH, KW) float32
     levels: np.ndarray  #: (F, C KH KW) uint8: low + step * level
     fast: np.ndarray  #: (C + 1, KH, KW, F') the levels, laid out like `maps_last`; the last channel is zero
-    error: np.ndarray  #: (F,) the sum of the rounding errors of each map
+    error: np.ndarray  #: (F,) the sum of the rounding errors of each map when it was rounded
+    drift: np.ndarray  #: (F,) by how much its weights can have changed since, in all
     rows: np.ndarray  #: (F, C, rows, 8 or 16) the levels once more, to sum a map alone: see `bounds`; may be empty
 
 
@@ -47,7 +49,7 @@ def rounded(weight: np.ndarray, low: float, high: float) -> Weights:
     error = np.array([round_map(weight[f].reshape(size), low, (high - low) / 255, levels[f]) for f in range(maps)])
     shaped = levels.reshape(weight.shape)
     fast = maps_last(np.concatenate([shaped, np.zeros_like(shaped[:, :1])], axis=1), np.uint8)
-    return Weights(weight, levels, fast, error, NONE)
+    return Weights(weight, levels, fast, error, np.zeros(maps), NONE)
 
 
 @jit_any_order
@@ -68,6 +70,7 @@ def requantise(weights, f, taps, sizes, search):
     before, after = weights.levels[f], np.zeros(weights.levels.shape[1], dtype=np.uint8)
     exact, rows = weights.exact[f].reshape(weights.exact[f].size), weights.rows
     weights.error[f] = round_map(exact, search.low, (search.high - search.low) / 255, after)
+    weights.drift[f] = 0.0
     window, bottom, right = sizes.kernel_h * sizes.kernel_w, sizes.height - 1 + sizes.pad, sizes.width - 1 + sizes.pad
     for c in range(weights.exact.shape[1]):
         old, new, differs = before[c * window:(c + 1) * window], after[c * window:(c + 1) * window], np.uint8(0)

@@ -166,6 +166,13 @@ def changed(weight, early, rates, rule):
 
 
 @jit
+def most_changed(plus, minus, rule):
+    """The most that `changed` changes any weight in [0, 1] by, but for its rounding."""
+    most = max(abs(plus), abs(minus))
+    return most / 4 if rule == STDP else most
+
+
+@jit
 def update(weight, times, place, when, rates, rule, bounds, pad):
     """One feature map learns (chapter 04): inputs no later than `when` change by plus, later and silent ones by minus.
 
