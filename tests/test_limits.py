@@ -184,6 +184,9 @@ def told(monkeypatch, tmp_path, seeds, **held_out):
 def test_the_report_names_what_is_better_and_what_is_worse(monkeypatch, tmp_path):
     text = told(monkeypatch, tmp_path, (0, 1), plain=0.96, dropout=0.97, floor=0.9601, annealed=0.94)
     assert "better by an interval without zero: `dropout`; worse: `annealed`." in text
+    assert "Ahead by the mean is `dropout`, +1.00" in text
+    half = text.partition("a change of less than ")[2].partition(" points")[0]
+    assert f"+1.00 ± {half} points" in text and 0 < float(half) < 1
     assert "`dropout`|none|97.00 %" in text and "+1.00" in text and "plain R-STDP reads **96.00 %" in text
     assert "Not run yet: shuffled, seed 0 (0 of 60 passes)" in text and "50.00" not in text  # nothing of the test set
 

@@ -11,6 +11,16 @@ from ..lab.statistics import Estimate, collapsed, percent, points
 PLAIN = "plain"  #: the variant without any
 
 
+def _ahead(every: dict[str, Estimate]) -> str:
+    """Which idea reads most, and how small a change would not have shown."""
+    if not every or any(effect.half is None for effect in every.values()):
+        return ""
+    name, effect = max(every.items(), key=lambda item: item[1].mean)
+    unseen = max(each.half or 0 for each in every.values())
+    return (f". Ahead by the mean is `{name}`, {points(effect)} points; a change of less than {100 * unseen:.2f} "
+            "points would not have shown")
+
+
 def ideas(page: Page) -> None:
     """Held-out accuracy of every idea, and which of them change it."""
     result = load("limits", page.recorded)
@@ -29,7 +39,7 @@ def ideas(page: Page) -> None:
              f"learns from. Of {len(others)} ideas, each alone, with at least {least} seed{'s' * (least > 1)}: "
              + ("nothing is said of differences before there are two seeds of each." if least < 2 else
                 f"better by an interval without zero: {', '.join(better) or 'none'}; worse: "
-                f"{', '.join(worse) or 'none'}.")
+                f"{', '.join(worse) or 'none'}{_ahead(every)}.")
              + (f" Runs of {', '.join(f'`{name}`' for name in lost)} collapse and are not compared." if lost else "")
              + (f" Not run yet: {', '.join(absent)}." if absent else "")
              + " What they do together, after more passes or on test images, was not looked at.")
