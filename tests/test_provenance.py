@@ -142,7 +142,7 @@ def test_a_changed_core_makes_stale_what_is_made_with_it(fresh, monkeypatch):
     assert after != before
     monkeypatch.undo()
     monkeypatch.setattr(provenance, "behaviour", lambda: after)
-    trained = {name for name in experiments.names() if (RESULTS / name).is_dir()}
+    trained = {name for name in experiments.names() if (RESULTS / name / "provenance.json").exists()}
     assert stale() == runs(*trained) | set(registry.results()) - {"handmade", "nmnist-simulator"}
 
 
