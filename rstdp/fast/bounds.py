@@ -122,13 +122,15 @@ def changes(weight, base):
 
 
 @jit
-def moved(bounds, weight, f, most=0.0):
-    """Note that the weights of map f have changed; 1e-6 is for the rounding of the sums. most: by so much in all; if it
-    is not zero the sums wait."""
-    if most:
-        bounds.risen[f] += most
-        bounds.fallen[f] += most
-        return
+def may_have_moved(bounds, f, most):
+    """Note that the weights of map f have changed by no more than so much in all; `moved` says exactly how far."""
+    bounds.risen[f] += most
+    bounds.fallen[f] += most
+
+
+@jit
+def moved(bounds, weight, f):
+    """Note that the weights of map f have changed; 1e-6 is for the rounding of the sums."""
     risen, fallen = changes(weight[f].reshape(weight[f].size), bounds.base[f].reshape(weight[f].size))
     bounds.risen[f], bounds.fallen[f] = risen + 1e-6, fallen + 1e-6
 

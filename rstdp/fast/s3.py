@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..learning import Learner
 from ..plasticity import reward_rates
-from .bounds import Bounds, find, first_rows, fit, memory, moved, renew, rows_of, too_many
+from .bounds import Bounds, find, first_rows, fit, may_have_moved, memory, moved, renew, rows_of, too_many
 from .conv import geometry, jit
 from .screen import (
     GROUP,
@@ -116,8 +116,10 @@ def show(times, labels, classes, weights, bounds, search, rates, rule):
                 if weights.drift[feature] > LAG:
                     requantise(weights, feature, taps[feature], sizes, search)
                     sums_of_all(taps[feature], sizes, everything[:, feature])
-                if bounded:
-                    moved(bounds, exact, feature, most if weights.drift[feature] else 0.0)
+                    if bounded:
+                        moved(bounds, exact, feature)
+                elif bounded:
+                    may_have_moved(bounds, feature, most)
         start = stop
     return record
 
