@@ -77,6 +77,21 @@ def test_first_spikes_with_and_without_learning(c2, labels):
     assert torch.equal(compiled.weights["s3"], slow.weights["s3"])
 
 
+def test_a_potential_at_the_threshold_is_summed_in_float32(c2, labels):
+    fired, otherwise, weight = [], 0, Network(SMALL, 5).weights["s3"]
+    neurons = torch.cartesian_prod(torch.tensor([BINS - 1]), torch.tensor([0]), *map(torch.arange, (20, 4, 4)))
+    c2[:, 2:] = BINS  # a few dozen spikes
+    for i, image in enumerate(c2):
+        most = layers.float32_potentials(image[None], weight, SMALL.s3.padding, neurons).numpy().max()
+        limit = float(np.nextafter(most, np.float32(0))) if i % 2 else float(most)
+        network = Network(SMALL.replace({"s3.threshold": limit}), 5)
+        found = rules.first_spike_learner(network, learns=False)(image[None], labels[:1], (0.0, 0.0))[:, 0]
+        assert torch.equal(found, slow_first_spikes(network, image[None], labels[:1], None))
+        fired.append(int(found) != SILENT)
+        otherwise += (float(network.potentials(image[None]).max()) > limit) != fired[-1]
+    assert 0 < sum(fired) < len(fired) and otherwise > 3  # exact sums would have decided otherwise
+
+
 def test_the_first_spike_decides_not_the_highest_potential():
     times = torch.full((1, 2, 1, 1), BINS, dtype=torch.uint8)
     times[0, 0], times[0, 1] = 3, 9

@@ -8,7 +8,7 @@ learns while a block of images is shown has its bound widened by the most that i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 from ..learning import Learner
 from ..plasticity import reward_rates
 from .bounds import Bounds, find, first_rows, fit, may_have_moved, memory, moved, renew, rows_of, too_many
-from .conv import geometry, jit
+from .conv import Geometry, geometry, jit
 from .screen import (
     GROUP,
     LAG,
@@ -43,36 +43,61 @@ BLOCK = 8  # images screened together, so that a weight is fetched once for all 
 AHEAD = 64  # images among which those to be screened together are looked for
 
 
-@jit
-def show(times, labels, classes, weights, bounds, search, rates, rule):
-    """Show the images (N, C, H, W); the one winner of each decides, and learns from reward or punishment.
+class Room(NamedTuple):
+    """What `show` works with, made once for any number of calls, and sums that go with the weights."""
 
-    labels: (N,), or None where nothing is to be learned. classes: (F, positions), what each neuron stands for. weights:
-    `Weights`, changed in place; bounds: `Bounds` of these images, or of none. rates: the pairs (plus, minus) of reward
-    and of punishment. Returns (N, 2) int64 rows (feature, position); feature -1 where all neurons stayed silent.
-    """
-    pad, bins, low, high = search.pad, search.bins, search.low, search.high
-    n, maps, channels, exact, fast = len(times), len(weights.exact), times.shape[1], weights.exact, weights.fast
-    sizes = geometry(times, fast, pad)
-    places, padded, out_w = sizes.height * sizes.width, sizes.maps, sizes.out_w
-    positions, cells = sizes.out_h * out_w, -(-channels // GROUP) * places
-    step, bounded = (high - low) / 255, len(bounds.upper) > 0
-    record, slot = np.empty((n, 2), dtype=np.int64), np.empty(AHEAD, dtype=np.int64)
-    total = np.empty((BLOCK, positions * padded), dtype=np.int32)
-    events = np.empty((BLOCK, channels * places + 4 * cells), dtype=np.int64)
-    starts, spikes = np.empty((BLOCK, cells + 1), dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
-    field, flat = np.empty((AHEAD, positions), dtype=np.int64), fast.reshape(fast.size)
-    slack, silent = np.empty(maps), np.empty(BLOCK, dtype=np.bool_)
-    alone, sums = np.empty(channels * places + 1, dtype=np.int64), np.empty(positions, dtype=np.int32)
-    everything = np.zeros((positions, padded), dtype=np.int32)
+    sizes: Geometry
+    first: np.ndarray  #: from `first_rows`
+    total: np.ndarray  #: (BLOCK, positions F') screened sums
+    events: np.ndarray  #: (BLOCK, inputs) and the next three: from `list_inputs`
+    starts: np.ndarray
+    spikes: np.ndarray
+    silent: np.ndarray
+    slot: np.ndarray  #: (AHEAD,) where in the block an image is, -1 if it is not to be screened
+    field: np.ndarray  #: (AHEAD, positions) how many inputs spike for each
+    alone: np.ndarray  #: the spikes of one image, for a map that is summed alone
+    sums: np.ndarray  #: (positions,) its sums
+    taps: np.ndarray  #: (F, KH KW) sums of the levels over channels
+    everything: np.ndarray  #: (positions, F') and over all inputs
+    ratio: np.ndarray  #: (1,) what winners reach of the largest field
+
+
+@jit
+def make_room(times, weights, search):
+    """The `Room` for images like these (N, C, H, W) and weights as they are."""
+    maps, channels, sizes = len(weights.exact), times.shape[1], geometry(times, weights.fast, search.pad)
+    places, positions = sizes.height * sizes.width, sizes.out_h * sizes.out_w
+    cells = -(-channels // GROUP) * places
+    everything = np.zeros((positions, sizes.maps), dtype=np.int32)
     taps = np.zeros((maps, sizes.kernel_h * sizes.kernel_w), dtype=np.int32)
     for c in range(channels):
         for tap in range(taps.shape[1]):
             for f in range(maps):
-                taps[f, tap] += fast[c, tap // sizes.kernel_w, tap % sizes.kernel_w, f]
+                taps[f, tap] += weights.fast[c, tap // sizes.kernel_w, tap % sizes.kernel_w, f]
     for f in range(maps):
         sums_of_all(taps[f], sizes, everything[:, f])
-    ratio, start, first = 0.0, 0, first_rows(sizes)
+    return Room(sizes, first_rows(sizes), np.empty((BLOCK, positions * sizes.maps), dtype=np.int32),
+                np.empty((BLOCK, channels * places + 4 * cells), dtype=np.int64),
+                np.empty((BLOCK, cells + 1), dtype=np.int64), np.empty(BLOCK, dtype=np.int64),
+                np.empty(BLOCK, dtype=np.bool_), np.empty(AHEAD, dtype=np.int64),
+                np.empty((AHEAD, positions), dtype=np.int64), np.empty(channels * places + 1, dtype=np.int64),
+                np.empty(positions, dtype=np.int32), taps, everything, np.zeros(1))
+
+
+@jit
+def show(times, labels, classes, weights, bounds, search, rates, rule, room):
+    """Show the images (N, C, H, W); the one winner of each decides, and learns from reward or punishment.
+
+    labels: (N,), or None where nothing is to be learned. classes: (F, positions), what each neuron stands for. weights:
+    `Weights`, changed in place; bounds: `Bounds` of these images, or of none. rates: the pairs (plus, minus) of reward
+    and of punishment; room: `Room` for them. Returns (N, 2) int64 rows (feature, position); feature -1 where all
+    neurons stayed silent.
+    """
+    pad, bins, low, high = search.pad, search.bins, search.low, search.high
+    n, maps, exact, fast, sizes = len(times), len(weights.exact), weights.exact, weights.fast, room.sizes
+    step, bounded, out_w = (high - low) / 255, len(bounds.upper) > 0, sizes.out_w
+    record, slack, flat, slot = np.empty((n, 2), np.int64), np.empty(maps), fast.reshape(fast.size), room.slot
+    shape, start = (sizes.out_h * out_w, sizes.maps), 0
     bounds.screened[0] = 0
     while start < n:
         stop, block = start, 0
@@ -80,32 +105,34 @@ def show(times, labels, classes, weights, bounds, search, rates, rule):
             i = stop - start
             slot[i] = -1
             if not bounded or too_many(stop, bounds, times[stop], weights, search, sizes):
-                field_sizes(times[stop], bins, sizes, field[i])
-                spikes[block], silent[block] = list_inputs(times[stop], bins, events[block], starts[block])
+                field_sizes(times[stop], bins, sizes, room.field[i])
+                room.spikes[block], room.silent[block] = list_inputs(times[stop], bins, room.events[block],
+                                                                     room.starts[block])
                 slot[i], block = block, block + 1
             stop += 1
-        window = contenders(field[:stop - start], slot, ratio - 0.02, high, out_w)
-        screen(events, starts[:block], sizes, flat, window, total)
+        window = contenders(room.field[:stop - start], slot, room.ratio[0] - 0.02, high, out_w)
+        screen(room.events, room.starts[:block], sizes, flat, window, room.total[:block])
         for b in range(block):
-            if silent[b]:
-                take_off(everything, total[b])
+            if room.silent[b]:
+                take_off(room.everything, room.total[b])
         error, drift, growth, fallen = weights.error.copy(), weights.drift.copy(), np.zeros(maps), bounds.fallen.copy()
         bounds.screened[0] += block
         for i in range(start, stop):
-            b, image, seen = slot[i - start], times[i], field[i - start]
+            b, image, seen = slot[i - start], times[i], room.field[i - start]
             if b < 0:
-                feature, position = find(i, bounds, image, weights, search, sizes, first, seen, alone, sums)
+                feature, position = find(i, bounds, image, weights, search, sizes, room.first, seen, room.alone,
+                                         room.sums)
             else:
-                levels = total[b].reshape((positions, padded))
+                levels = room.total[b].reshape(shape)
                 for f in range(maps):  # 1e-6: the rounding of the bound itself
-                    slack[f] = min(error[f], spikes[b] * step / 2) + drift[f] + spikes[b] * growth[f] + 1e-6
+                    slack[f] = min(error[f], room.spikes[b] * step / 2) + drift[f] + room.spikes[b] * growth[f] + 1e-6
                 feature, position, value = best(levels, seen, image, sizes, exact, search, step, slack, window)
                 if bounded:
-                    renew(bounds, i, levels, seen, spikes[b], window, search, error, drift + fallen, sizes,
+                    renew(bounds, i, levels, seen, room.spikes[b], window, search, error, drift + fallen, sizes,
                           (feature, position, value))
                 if feature >= 0:  # quick to fall, slow to rise: a position missed costs more than one screened in vain
                     reached = value / seen.max()
-                    ratio = min(reached, ratio + 0.05 * (reached - ratio))
+                    room.ratio[0] = min(reached, room.ratio[0] + 0.05 * (reached - room.ratio[0]))
             record[i, 0], record[i, 1] = feature, position
             if labels is not None and feature >= 0:
                 plus, minus = rates[0] if classes[feature, position] == labels[i] else rates[1]
@@ -114,8 +141,8 @@ def show(times, labels, classes, weights, bounds, search, rates, rule):
                 most = exact[feature].size * (most_changed(plus, minus, rule) + 2.0**-24)
                 weights.drift[feature] += most
                 if weights.drift[feature] > LAG:
-                    requantise(weights, feature, taps[feature], sizes, search)
-                    sums_of_all(taps[feature], sizes, everything[:, feature])
+                    requantise(weights, feature, room.taps[feature], sizes, search)
+                    sums_of_all(room.taps[feature], sizes, room.everything[:, feature])
                     if bounded:
                         moved(bounds, exact, feature)
                 elif bounded:
@@ -144,7 +171,8 @@ class Readout:
             rows = rows_of(self.weights.levels.reshape(exact.shape), pad, *times.shape[2:])
             self.weights = self.weights._replace(rows=rows)
         bounds = kept.bounds if kept and kept.bounds else Bounds.of(0, exact)
-        record = show(times, labels, classes, self.weights, bounds, self.search, rates, rule)
+        record = show(times, labels, classes, self.weights, bounds, self.search, rates, rule,
+                      make_room(times, self.weights, self.search))
         if kept:
             kept.judge()
         return torch.from_numpy(record)

@@ -7,6 +7,7 @@ never stopped. When tested, all maps see the image.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,18 +17,28 @@ from torch import Tensor
 
 from rstdp import learning
 from rstdp.config import Config, Share
-from rstdp.fast.conv import jit, last_potentials
+from rstdp.fast import RULES
+from rstdp.fast.conv import jit, last_potentials, maps_last
+from rstdp.fast.s3 import Search
+from rstdp.fast.stdp import refresh, update
 from rstdp.learning import Learner, Passes
 from rstdp.network import Network
 from rstdp.plasticity import reward_rates
 
 from ...lab import registry
 from ..reward import short_run
-from ..reward.kernels import learn
-from ..reward.rules import last_layer
 
 #: for so many images what is taken off the potential of each map (N, F) before the winner is sought; infinite: silent
 Handicaps = Callable[[int], NDArray[np.float64]]
+
+
+class Summed(NamedTuple):
+    """S3, all of whose potentials are summed: weights with their copy from `maps_last`, search, and how it learns."""
+
+    weight: np.ndarray
+    fast: np.ndarray
+    search: Search
+    rule: int  #: one of `rstdp.fast.RULES`
 
 
 @jit
@@ -49,18 +60,22 @@ def show(times, labels, stands_for, handicap, three, rates):
         record[i, 0], record[i, 1] = winner, place
         if winner >= 0:
             signal = rates[0] if stands_for[winner] == labels[i] else rates[1]
-            learn(three, times[i], winner, divmod(place, width), search.bins - 1, signal)
+            update(three.weight[winner], times[i], divmod(place, width), search.bins - 1, signal, three.rule,
+                   (search.low, search.high), search.pad)
+            refresh(three.weight[winner], three.fast[..., winner])
     return record
 
 
 def learner(network: Network, handicaps: Handicaps) -> Learner:
     """As `learning.rstdp_learner`, with handicaps that are asked for before each batch."""
-    registry.built_in(network.config, "s3")
-    three = last_layer(network)
+    config, weight = network.config, network.weights["s3"].numpy()
+    registry.built_in(config, "s3")
+    three = Summed(weight, maps_last(weight), Search(config.s3.padding, config.bins, config.low, config.high),
+                   RULES[network.rule("s3")])
 
     def show_batch(c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
         return torch.from_numpy(show(c2.contiguous().numpy(), labels.numpy(), network.decision_map.numpy(),
-                                     handicaps(len(c2)), three, reward_rates(network.config, *phi)))
+                                     handicaps(len(c2)), three, reward_rates(config, *phi)))
 
     return show_batch
 

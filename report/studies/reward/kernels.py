@@ -1,4 +1,4 @@
-"""The compiled passes of these variants, built from the kernels of S1 and S2; exactness and layout are theirs."""
+"""The compiled passes of these variants, built from the kernels of the layers; exactness and layout are theirs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from rstdp.fast import s3
-from rstdp.fast.conv import jit, last_potentials
+from rstdp.fast.bounds import Bounds
+from rstdp.fast.conv import CACHE_LINE, add_event, aligned, geometry, jit, maximum, sort_events
 from rstdp.fast.forward import Pooling, by_summing
-from rstdp.fast.stdp import Search, refresh, update, winners
+from rstdp.fast.screen import Weights, exact_potential, requantise
+from rstdp.fast.stdp import Search, in_time, refresh, update, winners
+from rstdp.layers import BAND
+
+MOST = 257  # levels of 8 bits that a sum of 16 bits has room for
 
 
 class Two(NamedTuple):
@@ -24,39 +29,92 @@ class Two(NamedTuple):
 
 
 class Three(NamedTuple):
-    """S3: weights with their copy, padding, time steps and bounds, and how it learns."""
+    """S3: weights, search, bounds of no images, and how it learns."""
 
-    weight: np.ndarray
-    fast: np.ndarray
+    weights: Weights
     search: s3.Search
+    bounds: Bounds
     rule: int
 
 
 @jit
-def learn(three, times, feature, place, when, rates):
-    """One map of S3 learns from spike times (C, H, W); place: (row, column) of the winner; rates: (plus, minus)."""
-    update(three.weight[feature], times, place, when, rates, three.rule, (three.search.low, three.search.high),
-           three.search.pad)
-    refresh(three.weight[feature], three.fast[..., feature])
+def fires(image, weight, potential, threshold, row, column, t, pad):
+    """Whether a neuron of potential `potential` at time t is above the threshold: near it, as torch's float32
+    convolution sums, by row, column, then channel of the window. weight: (C, KH, KW) of its map."""
+    if abs(potential - threshold) > BAND:
+        return potential > threshold
+    pre, total = in_time(image, row, column, t, pad, weight.shape), np.float32(0)
+    for ky in range(weight.shape[1]):
+        for kx in range(weight.shape[2]):
+            for c in range(weight.shape[0]):
+                if pre[c, ky, kx]:
+                    total += weight[c, ky, kx]
+    return total > np.float32(threshold)
 
 
 @jit
-def show_first_spike(times, labels, decision_map, search, three, rates):
+def first_spike(image, weights, search, threshold, part, total, events, starts):
+    """The first neuron of S3 to fire at one image (C, H, W), of equals that of the highest potential, then of the first
+    index: (feature, position, time); feature -1 where none fires.
+
+    weights: `Weights`, their levels counted from zero (search.low); part, total: room for 16-bit and 32-bit sums
+    (positions F'); events, starts: for `sort_events`. Screened: only neurons whose sum of 8-bit weights, with what
+    rounding can have taken off it, reaches the threshold are summed exactly.
+    """
+    pad, step, sizes = search.pad, search.high / 255, geometry(image, weights.fast, search.pad)
+    maps, flat, slack = len(weights.exact), weights.fast.reshape(weights.fast.size), np.empty(len(weights.exact))
+    shaped = total.reshape((sizes.out_h * sizes.out_w, sizes.maps))
+    sort_events(image, search.bins, events, starts)
+    total[:] = 0
+    for t in range(search.bins):
+        for first in range(starts[t], starts[t + 1], MOST):
+            part[:] = 0
+            for e in range(first, min(first + MOST, starts[t + 1])):
+                add_event(events[e], sizes, flat, part)
+            for n in range(len(total)):
+                total[n] += part[n]
+        for f in range(maps):
+            slack[f] = min(weights.error[f], starts[t + 1] * step / 2) + BAND
+        most, feature, position, value = slack.max(), -1, -1, 0.0
+        for p in range(len(shaped)):
+            if step * maximum(shaped[p]) + most < threshold:
+                continue
+            row, column = divmod(p, sizes.out_w)
+            for f in range(maps):
+                upper = step * shaped[p, f] + slack[f]
+                if upper < threshold or upper < value:
+                    continue
+                exact = exact_potential(image, t + 1, weights.exact[f], row, column, pad)
+                if exact < value or (exact == value and f >= feature):
+                    continue
+                if fires(image, weights.exact[f], exact, threshold, row, column, t, pad):
+                    feature, position, value = f, p, exact
+        if feature >= 0:
+            return feature, position, t
+    return -1, -1, search.bins
+
+
+@jit
+def show_first_spike(times, labels, decision_map, threshold, three, low, rates):
     """Show images (N, C, H, W); the earliest neuron of each decides, of equals that of highest potential, and learns.
 
     Inputs are "in time" where they spiked no later than the winner. labels: (N,), or None where nothing is to be
-    learned; search: for that neuron; rates: the pairs (plus, minus) of reward and of punishment. Returns (N, 2) int64
-    rows (feature, position); feature -1 where no neuron reached the threshold.
+    learned; low: lower bound of the weights; rates: the pairs (plus, minus) of reward and of punishment. Returns (N, 2)
+    int64 rows (feature, position); feature -1 where no neuron reached the threshold.
     """
-    record = np.full((len(times), 2), -1, dtype=np.int64)
-    out_w = times.shape[3] + 2 * search.pad - three.weight.shape[3] + 1
+    weights, search, record = three.weights, three.search, np.empty((len(times), 2), dtype=np.int64)
+    sizes = geometry(times, weights.fast, search.pad)
+    neurons, taps = sizes.out_h * sizes.out_w * sizes.maps, np.zeros(sizes.kernel_h * sizes.kernel_w, np.int32)
+    part, total = aligned(np.empty(neurons + CACHE_LINE, np.uint16), CACHE_LINE)[:neurons], np.empty(neurons, np.int32)
+    events, starts = np.empty(times[0].size, np.int64), np.empty(search.bins + 1, np.int64)
     for i in range(len(times)):
-        found = winners(times[i], three.fast, search)[0]
-        feature, position = int(found[0]), int(found[1])
+        feature, position, when = first_spike(times[i], weights, search, threshold, part, total, events, starts)
         record[i, 0], record[i, 1] = feature, position
         if labels is not None and feature >= 0:
             signal = rates[0] if decision_map[feature] == labels[i] else rates[1]
-            learn(three, times[i], feature, divmod(position, out_w), found[2], signal)
+            update(weights.exact[feature], times[i], divmod(position, sizes.out_w), when, signal, three.rule,
+                   (low, search.high), search.pad)
+            requantise(weights, feature, taps, sizes, search)
     return record
 
 
@@ -69,19 +127,21 @@ def show_both(times, labels, decision_map, two, three, rates):
     S3 asks only whether a cell of C2 has spiked. Potentials never fall, nor do their float32 sums, so one step in which
     all inputs spike together tells.
     """
-    search, record = two.search, np.full((len(times), 2), -1, dtype=np.int64)
-    pad, bins, width2 = three.search.pad, search.bins, times.shape[3] + 2 * search.pad - two.weight.shape[3] + 1
+    search, record = two.search, np.empty((len(times), 2), dtype=np.int64)
+    width2, maps2 = times.shape[3] + 2 * search.pad - two.weight.shape[3] + 1, len(two.weight)
+    none = by_summing(times[:0], two.fast, search.threshold, search.pad, 1, maps2, two.pooling)
+    room = s3.make_room(none, three.weights, three.search)
+    positions = room.sizes.out_h * room.sizes.out_w
+    classes = np.repeat(decision_map, positions).reshape((len(decision_map), positions))
     for i in range(len(times)):
-        together = (times[i:i + 1] >= bins).astype(np.uint8)
-        c2 = by_summing(together, two.fast, search.threshold, search.pad, 1, len(two.weight), two.pooling)
-        potential = last_potentials(c2, three.fast, pad, 1, len(three.weight))[0]
-        best = np.argmax(potential)
-        feature, position = divmod(best, potential[0].size)
-        if potential.reshape(potential.size)[best] == 0:
+        together = (times[i:i + 1] >= search.bins).astype(np.uint8)
+        c2 = by_summing(together, two.fast, search.threshold, search.pad, 1, maps2, two.pooling)
+        record[i:i + 1] = s3.show(c2, labels[i:i + 1], classes, three.weights, three.bounds, three.search, rates,
+                                  three.rule, room)
+        feature, position = record[i]
+        if feature < 0:
             continue
-        record[i, 0], record[i, 1] = feature, position
-        plus, minus = rates[0] if decision_map[feature] == labels[i] else rates[1]
-        learn(three, c2[0], feature, divmod(position, potential.shape[2]), 0, (plus, minus))
+        plus, minus = rates[0] if classes[feature, position] == labels[i] else rates[1]
         for found in winners(times[i], two.fast, search):
             if found[0] >= 0:
                 map2, place = int(found[0]), divmod(int(found[1]), width2)

@@ -18,8 +18,10 @@ from rstdp import learning
 from rstdp.competition import SILENT
 from rstdp.config import Config
 from rstdp.fast import RULES, s3
+from rstdp.fast.bounds import Bounds
 from rstdp.fast.conv import maps_last
 from rstdp.fast.forward import Pooling
+from rstdp.fast.screen import rounded
 from rstdp.fast.stdp import Search
 from rstdp.learning import Learner, OnImages, Passes
 from rstdp.network import Network
@@ -29,11 +31,11 @@ from ...lab import registry
 from .kernels import Three, Two, show_both, show_first_spike
 
 
-def last_layer(network: Network) -> Three:
-    """What the kernels need of S3."""
+def last_layer(network: Network, bins: int, low: float) -> Three:
+    """What the kernels need of S3. low: from where the levels of its weights are counted."""
     config, weight = network.config, network.weights["s3"].numpy()
-    return Three(weight, maps_last(weight), s3.Search(config.s3.padding, config.bins, config.low, config.high),
-                 RULES[network.rule("s3")])
+    return Three(rounded(weight, low, config.high), s3.Search(config.s3.padding, bins, low, config.high),
+                 Bounds.of(0, weight), RULES[network.rule("s3")])
 
 
 # --- reward in S2 -----------------------------------------------------------------------------------------------------
@@ -56,8 +58,8 @@ def check_both(config: Config) -> None:
 def both_learner(network: Network) -> Learner:
     """As `learning.rstdp_learner`, for spike times of C1: S2 and S3 both learn by R-STDP."""
     check_both(network.config)
-    two = network.config.s2
-    weight, three = network.weights["s2"].numpy(), last_layer(network)
+    two, weight = network.config.s2, network.weights["s2"].numpy()
+    three = last_layer(network, 1, network.config.low)  # all that spikes does so in one step
     below = Two(weight, maps_last(weight), Search.of(two, network.config.bins), Pooling.of(two),
                 network.config.s2_reward, RULES[network.rule("s2")])
 
@@ -94,13 +96,12 @@ def check_first_spike(config: Config) -> None:
 def first_spike_learner(network: Network, learns: bool = True) -> Learner:
     """As `learning.rstdp_learner`, behind the threshold of S3; or, if it does not learn, what finds its winners."""
     check_first_spike(network.config)
-    three = network.config.s3
-    search, last = Search(float(three.threshold), three.padding, network.config.bins, 1, 0, False), last_layer(network)
+    config, three = network.config, last_layer(network, network.config.bins, 0.0)
 
     def learn(c2: Tensor, labels: Tensor, phi: tuple[float, float]) -> Tensor:
         return torch.from_numpy(show_first_spike(c2.contiguous().numpy(), labels.numpy() if learns else None,
-                                                 network.decision_map.numpy(), search, last,
-                                                 reward_rates(network.config, *phi)))
+                                                 network.decision_map.numpy(), float(config.s3.threshold), three,
+                                                 config.low, reward_rates(config, *phi)))
 
     return learn
 
