@@ -173,7 +173,8 @@ def told(monkeypatch, tmp_path, seeds, **held_out):
     """What the section says of such accuracies of variants on held-out images."""
     rows = [{"variant": name, "seed": seed, "epoch": 60, "train_accuracy": 0.98, "test_accuracy": 0.5,
              "validation_accuracy": value + 0.001 * (seed - 0.5)} for name, value in held_out.items() for seed in seeds]
-    facts = {"parameters": {"validation": 5000, "variants": {name: {} for name in held_out}}}
+    variants = {name: {"passes": name} if name in registry.all_passes() else {} for name in held_out}
+    facts = {"parameters": {"validation": 5000, "variants": variants}}
     result, said = Result("limits", pd.DataFrame(rows), facts, tmp_path), []
     monkeypatch.setattr(capacity, "load", lambda name, recorded: result)
     capacity.ideas(SimpleNamespace(recorded=[], say=said.append, show=lambda figure, caption, name: said.append(name),
@@ -187,7 +188,7 @@ def test_the_report_names_what_is_better_and_what_is_worse(monkeypatch, tmp_path
     assert "Ahead by the mean is `dropout`, +1.00" in text
     half = text.partition("a change of less than ")[2].partition(" points")[0]
     assert f"+1.00 ± {half} points" in text and 0 < float(half) < 1
-    assert "`dropout`|none|97.00 %" in text and "+1.00" in text and "plain R-STDP reads **96.00 %" in text
+    assert "`dropout`|passes = dropout|97.00 %" in text and "`floor`|none|" in text and "+1.00" in text and "plain R-STDP reads **96.00 %" in text
     assert "Not run yet: shuffled, seed 0 (0 of 60 passes)" in text and "50.00" not in text  # nothing of the test set
 
 

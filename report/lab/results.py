@@ -129,13 +129,14 @@ class Result:
         return experiments.configure(self.facts["parameters"]["variants"][variant])[0]
 
     def changes(self, variant: str) -> str:
-        """How a variant differs from `spyketorch`, but for its passes, in words."""
+        """How a variant differs from `spyketorch`, but for how many its passes are, in words."""
         config = self.config(variant)
         base, mine = (pd.json_normalize(one.to_dict()).iloc[0].to_dict() for one in (config.of(SPYKETORCH), config))
         said = {True: "yes", False: "no"}
         told = [f"{name} = {said[value] if isinstance(value, bool) else value}" for name, value in mine.items()
                 if value != base[name] and name != "name" and not name.endswith(".epochs")]
-        return ", ".join(told) or "none"
+        rules = self.facts["parameters"]["variants"][variant].get("passes")
+        return ", ".join(told) or (f"passes = {rules}" if rules else "none")
 
     def networks(self) -> dict[str, Network]:
         """The weights kept with the results, by "variant-seed"."""
