@@ -132,6 +132,7 @@ def test_a_seed_left_out_changes_the_printed_robustness(recorded):
     for name, values in (("paper", {0: 0.60}), ("best", {1: 0.9715, 2: 0.972, 3: 0.9725})):  # seed 0 is far off
         csv = recorded / name / "accuracy.csv"
         rows = pd.read_csv(csv)
+        rows = rows[rows.seed.isin(values)].copy()  # however many are recorded by now
         for seed, value in values.items():
             last = (rows.variant == "spyketorch") & (rows.epoch == 680) & (rows.seed == seed)
             rows.loc[last, "test_accuracy"] = value
