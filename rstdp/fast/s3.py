@@ -156,7 +156,8 @@ class Readout:
 
     def __init__(self, weight: Tensor, padding: int, bins: int, low: float, high: float):
         self.search, self.memory = Search(padding, bins, low, high), memory(weight)
-        self.weights, self.size = rounded(weight.numpy(), low, high), (0, 0)  #: of the images that `rows` are for
+        self.weights, self.size = rounded(weight.numpy(), low, high), (0, 0)  #: of images for `rows` and `room`
+        self.room: Room | None = None
 
     def winners(self, c2: Tensor) -> Tensor:
         return self.show(c2, None, None, ((0.0, 0.0), (0.0, 0.0)), ADDITIVE)
@@ -165,14 +166,15 @@ class Readout:
              rule: int) -> Tensor:
         times, exact, pad = c2.contiguous().numpy(), self.weights.exact, self.search.pad
         if times.shape[2:] != self.size:
-            self.weights, self.size = self.weights._replace(rows=NONE), times.shape[2:]
+            self.weights, self.size, self.room = self.weights._replace(rows=NONE), times.shape[2:], None
+        if self.room is None:
+            self.room = make_room(times, self.weights, self.search)
         kept = self.memory.find(times, self.search.bins, exact) if fit(exact.shape, pad, *times.shape[2:]) else None
         if kept and not len(self.weights.rows):
             rows = rows_of(self.weights.levels.reshape(exact.shape), pad, *times.shape[2:])
             self.weights = self.weights._replace(rows=rows)
         bounds = kept.bounds if kept and kept.bounds else Bounds.of(0, exact)
-        record = show(times, labels, classes, self.weights, bounds, self.search, rates, rule,
-                      make_room(times, self.weights, self.search))
+        record = show(times, labels, classes, self.weights, bounds, self.search, rates, rule, self.room)
         if kept:
             kept.judge()
         return torch.from_numpy(record)
@@ -183,7 +185,7 @@ class Readout:
         error[feature] = round_map(exact[feature].reshape(-1), self.search.low, step, levels[feature])
         drift[feature] = 0.0
         fast[:-1, ..., feature] = levels[feature].reshape(exact.shape[1:])[:, ::-1, ::-1]
-        self.weights = self.weights._replace(rows=NONE)  # made anew when they are asked for
+        self.weights, self.room = self.weights._replace(rows=NONE), None  # made anew when they are asked for
 
 
 def rstdp_learner(network: Network, classes: Tensor | None = None, readout: Readout | None = None) -> Learner:

@@ -8,10 +8,20 @@ import numpy as np
 
 from rstdp.fast import s3
 from rstdp.fast.bounds import Bounds
-from rstdp.fast.conv import CACHE_LINE, add_event, aligned, geometry, jit, maximum, sort_events
+from rstdp.fast.conv import (
+    CACHE_LINE,
+    add_event,
+    aligned,
+    float32_potential,
+    geometry,
+    jit,
+    maximum,
+    sort_events,
+    taps_in_time,
+)
 from rstdp.fast.forward import Pooling, by_summing
 from rstdp.fast.screen import Weights, exact_potential, requantise
-from rstdp.fast.stdp import Search, in_time, refresh, update, winners
+from rstdp.fast.stdp import Search, refresh, update, winners
 from rstdp.layers import BAND
 
 MOST = 257  # levels of 8 bits that a sum of 16 bits has room for
@@ -39,17 +49,13 @@ class Three(NamedTuple):
 
 @jit
 def fires(image, weight, potential, threshold, row, column, t, pad):
-    """Whether a neuron of potential `potential` at time t is above the threshold: near it, as torch's float32
-    convolution sums, by row, column, then channel of the window. weight: (C, KH, KW) of its map."""
+    """Whether a neuron of potential `potential` at time t is above the threshold; near it the float32 sum decides.
+    weight: (C, KH, KW) of its map."""
     if abs(potential - threshold) > BAND:
         return potential > threshold
-    pre, total = in_time(image, row, column, t, pad, weight.shape), np.float32(0)
-    for ky in range(weight.shape[1]):
-        for kx in range(weight.shape[2]):
-            for c in range(weight.shape[0]):
-                if pre[c, ky, kx]:
-                    total += weight[c, ky, kx]
-    return total > np.float32(threshold)
+    taps, flipped = np.empty(weight.size, np.int64), weight[:, ::-1, ::-1].copy()
+    count = taps_in_time(image, flipped.reshape((*weight.shape, 1)), row, column, pad, t, taps)
+    return float32_potential(flipped.reshape(weight.size), taps, count, 0) > np.float32(threshold)
 
 
 @jit
