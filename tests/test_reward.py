@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from report.studies.reward import rules
+from report.studies.reward import kernels, rules
 from report.studies.reward.rules import FirstSpikePasses, S2RewardConfig, S2RewardPasses, S3StdpConfig, S3StdpPasses
 from rstdp import competition, fast, layers, learning, plasticity
 from rstdp.config import SPYKETORCH
-from rstdp.fast import batched
+from rstdp.fast import batched, conv, forward
 from rstdp.network import SILENT, Network
 from rstdp.training import Trainer
 
@@ -109,9 +109,31 @@ def test_the_first_spike_decides_not_the_highest_potential():
 # --- reward in S2 ---
 
 
-def test_both_layers_learn_as_the_readable_rules_say(c1, labels):
-    config = REWARDED.replace({"s2_reward": 10})
+def almost_converged(shape):
+    """Weights (F, C, K, K) near 0 and 1: of twelve maps three count, three never do, three begin to, three cease to."""
+    random, maps = torch.Generator().manual_seed(3), torch.arange(shape[0]) % 4
+    one = torch.rand(shape, generator=random) < 0.3
+    one[:, 0, 1, 1] = True
+    short = torch.full(shape, 2.0**-12)
+    short[maps == 1] = 2.0**-3
+    short[maps == 2, 0, 1, 1], short[maps == 3] = 2.0**-10 * 1.005, 2.0**-10 * 0.995
+    return torch.where(one, 1 - short, 2.0**-27 * torch.rand(shape, generator=random))
+
+
+def counting(network):
+    """Which maps of S2 count."""
+    weight = network.weights["s2"].numpy()
+    return forward.split(weight, conv.maps_last(weight), network.config.s2.threshold).counting
+
+
+@pytest.mark.parametrize("converged, factor", [(False, 10), (True, 3000)])
+def test_both_layers_learn_as_the_readable_rules_say(c1, labels, converged, factor):
+    config = REWARDED.replace({"s2_reward": factor, "s2.threshold": 5 if converged else 13})
     network, twin, phi = Network(config, 2), Network(config, 2), (0.7, 0.3)
+    for each in (network, twin) if converged else ():
+        each.weights["s2"] = almost_converged(each.weights["s2"].shape)
+        c1, labels = torch.cat([c1] * 2), torch.cat([labels] * 2)
+    before = counting(network)
     winners = rules.both_learner(network)(c1, labels, phi)
     for image, label, found in zip(c1, labels, winners.tolist()):
         c2 = twin.pooled("s2", image[None])
@@ -123,10 +145,26 @@ def test_both_layers_learn_as_the_readable_rules_say(c1, labels):
         for winner in chosen:
             pre = plasticity.receptive_field(image, winner.row, winner.column, 3, 1, BINS)
             plasticity.learn(plasticity.stdp, twin.weights["s2"][winner.feature], pre, winner.time,
-                             (10 * plus, 10 * minus), (0.0, 1.0))
-    assert len(winners) == 30 and (network.weights["s2"] != Network(config, 2).weights["s2"]).any()
+                             (factor * plus, factor * minus), (0.0, 1.0))
+    after = counting(network)
+    assert len(winners) == len(c1) and (winners[:, 0] != SILENT).any()
+    assert (before & ~after).any() == (~before & after).any() == converged
     for name in ("s2", "s3"):
         assert torch.equal(network.weights[name], twin.weights[name])
+
+
+@pytest.mark.parametrize("before, after, kept", [
+    ([1, 1, 0], [1 - 2**-12, 1, 0], True), ([1, 1, 0], [1, 0, 0], False), ([1, 1, 0], [1, 1, 2**-24], False),
+    ([1, 1, 2**-24], [1, 1, 2**-23], True), ([1, 1, 0], [1, 0.6, 0], False), ([1, 0.6, 0], [1, 1, 0], False),
+    ([1, 0.6, 0], [1, 0.7, 0.1], True)])
+def test_a_map_that_has_learned_keeps_its_part_or_not(before, after, kept):
+    weight = torch.tensor([[1.0, 0.0, 1.0], [0.7, 0.0, 0.0], before]).float().reshape(3, 3, 1, 1).numpy()
+    parts = forward.split(weight, conv.maps_last(weight), 2.0)
+    weight[2] = np.float32(after).reshape(3, 1, 1)
+    now = conv.maps_last(weight)
+    assert kernels.keeps_its_part(parts, weight, now, 2, 2.0) == kept
+    same = [np.array_equal(one, other) for one, other in zip(parts, forward.split(weight, now, 2.0))]
+    assert all(same) == kept
 
 
 def test_nothing_is_learned_from_silence(labels):

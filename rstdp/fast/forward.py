@@ -16,9 +16,10 @@ from torch import Tensor
 
 from ..config import Layer
 from ..encoding import BINS
-from ..layers import BAND, check_input, on_grid
+from ..layers import BAND, GRID, check_input
 from .conv import (
     CACHE_LINE,
+    LANES,
     add_event,
     aligned,
     float32_potential,
@@ -47,9 +48,10 @@ class Pooling(NamedTuple):
 NONE = Pooling(1, 1, False)
 
 
-def counts(weight: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Which maps (F,) of weights (F, C, K, K) count; their inputs of weight 1, and those too small to count but too
-    large to ignore, both (F, C, K, K) bool.
+@jit
+def counts(weight, threshold, ones, small):
+    """Whether a map of weights (n,) counts. Fills ones, small (n,) bool: its inputs of weight 1, and those too small to
+    count but too large to ignore.
 
     A weight of 1 lies in [1 - 2**-10, 1], and a map counts if all its other weights together are below 1/2. With more
     inputs of weight 1 than a whole threshold up to 256, the sum is above it by more than `BAND`, with fewer it is
@@ -57,15 +59,25 @@ def counts(weight: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
     are at most 2**-25 together, that is not above the sum with 1 in place of each weight of 1, in which the others
     vanish, being less than half a unit in the last place, and the rest is whole: no spike. A count is one byte.
     """
-    weight = on_grid(weight)
-    ones = (weight >= 1 - 2.0**-10) & (weight <= 1)
-    others = torch.where(ones, 0, weight)
-    counting = (others.flatten(1).sum(1) < 0.5) & (ones.flatten(1).sum(1) < 256)
-    if threshold != round(threshold) or not 1 <= threshold <= 256:
-        counting[:] = False
-    ascending = others.flatten(1).sort(1).values
-    ignored = torch.where(ascending.cumsum(1) <= 2.0**-25, ascending, 0).amax(1)
-    return counting, ones, others > ignored.view(-1, 1, 1, 1)
+    others, number = np.zeros(len(weight)), 0
+    for i in range(len(weight)):
+        value = np.rint(np.float64(weight[i]) * GRID) / GRID
+        ones[i], small[i] = 1 - 2.0**-10 <= value <= 1, False
+        number += ones[i]
+        others[i] = 0 if ones[i] else value
+    total = others.sum()
+    if total >= 0.5 or number >= 256 or threshold != np.rint(threshold) or not 1 <= threshold <= 256:
+        return False
+    if total > 2.0**-25:
+        together, largest = 0.0, 0.0
+        for value in np.sort(others):
+            together += value
+            if together > 2.0**-25:
+                break
+            largest = value
+        for i in range(len(weight)):
+            small[i] = others[i] > largest
+    return True
 
 
 @jit
@@ -214,6 +226,53 @@ def by_summing(times, weight, threshold, pad, bins, maps, pooling):
     return out
 
 
+class Parts(NamedTuple):
+    """The maps of a layer by the kernel that they need; inputs as of weights (F, C, KH, KW), flat."""
+
+    counting: np.ndarray  #: (F,) bool: which maps count; what follows is empty for the others
+    ones: np.ndarray  #: (F, n) bool: inputs that they count
+    small: np.ndarray  #: (F, n) bool: those that do not count and may decide
+    counted: np.ndarray  #: `ones` as from `maps_last`, uint8
+    rows: np.ndarray  #: `small` as rows (map, channel, row, column of the window)
+    rest: np.ndarray  #: maps that are summed
+    summed: np.ndarray  #: their weights as from `maps_last`
+
+
+@jit
+def split(weight, fast, threshold):
+    """The `Parts` of weights (F, C, KH, KW) with their copy from `maps_last`."""
+    maps, inputs, shape = len(weight), weight[0].size, fast.shape
+    counting, ones = np.zeros(maps, dtype=np.bool_), np.zeros((maps, inputs), dtype=np.bool_)
+    small, counted = ones.copy(), aligned(np.zeros(fast.size + CACHE_LINE, np.uint8), CACHE_LINE).reshape(shape)
+    for f in range(maps):
+        counting[f] = counts(weight[f].reshape(inputs), threshold, ones[f], small[f])
+        if counting[f]:
+            counted[..., f] = ones[f].reshape(shape[:3])[:, ::-1, ::-1]
+        else:
+            ones[f], small[f] = False, False
+    rest = np.flatnonzero(~counting)
+    padded = -(-len(rest) // LANES) * LANES
+    raw = np.zeros(fast.size // shape[3] * padded + CACHE_LINE // fast.itemsize, fast.dtype)
+    summed = aligned(raw, CACHE_LINE).reshape((*shape[:3], padded))
+    for n, f in enumerate(rest):
+        summed[..., n] = fast[..., f]
+    return Parts(counting, ones, small, counted, np.argwhere(small.reshape(weight.shape)), rest, summed)
+
+
+@jit
+def by_need(times, parts, fast, threshold, pad, bins, pooling):
+    """Spike times (N, C, H, W) uint8 -> pooled ones (N, F, H', W') uint8, each map by the kernel that it needs."""
+    maps, rest = len(parts.counting), parts.rest
+    if len(rest) == maps:
+        return by_summing(times, fast, threshold, pad, bins, maps, pooling)
+    out = by_counting(times, parts.counted, fast, parts.rows, threshold, pad, bins, maps, pooling)
+    if len(rest):
+        found = by_summing(times, parts.summed, threshold, pad, bins, len(rest), pooling)
+        for n, f in enumerate(rest):
+            out[:, f] = found[:, n]
+    return out
+
+
 def _forward(times: Tensor, weight: Tensor, threshold: float, padding: int, bins: int, pooling: Pooling) -> Tensor:
     """Spike times behind the pooling, each map by the kernel that it needs."""
     check_input(times, weight)
@@ -223,19 +282,11 @@ def _forward(times: Tensor, weight: Tensor, threshold: float, padding: int, bins
                                                 (pooling.window, "maps", sizes, pooled)):
         if min(left) < 1:
             raise ValueError(f"a window of {window} is larger than its {seen}, {height} x {width}")
-    out = torch.full((len(times), len(weight), *pooled), bins, dtype=torch.uint8)
     if not len(times) or np.isinf(threshold):
-        return out
-    counting, ones, small = counts(weight, threshold)
-    inputs, rest = times.contiguous().numpy(), (float(threshold), padding, bins)
-    if not counting.all():
-        found = by_summing(inputs, maps_last(weight[~counting].numpy()), *rest, int((~counting).sum()), pooling)
-        out[:, ~counting] = torch.from_numpy(found)
-    if counting.any():
-        found = by_counting(inputs, maps_last(ones[counting].numpy(), np.uint8), maps_last(weight[counting].numpy()),
-                            small[counting].nonzero().numpy(), *rest, int(counting.sum()), pooling)
-        out[:, counting] = torch.from_numpy(found)
-    return out
+        return torch.full((len(times), len(weight), *pooled), bins, dtype=torch.uint8)
+    inputs, fast = times.contiguous().numpy(), maps_last(weight.numpy())
+    parts = split(weight.contiguous().numpy(), fast, float(threshold))
+    return torch.from_numpy(by_need(inputs, parts, fast, float(threshold), padding, bins, pooling))
 
 
 def conv_times(times: Tensor, weight: Tensor, threshold: float, padding: int = 0, bins: int = BINS) -> Tensor:

@@ -19,7 +19,7 @@ from rstdp.fast.conv import (
     sort_events,
     taps_in_time,
 )
-from rstdp.fast.forward import Pooling, by_summing
+from rstdp.fast.forward import Pooling, by_need, counts, split
 from rstdp.fast.screen import Weights, exact_potential, requantise
 from rstdp.fast.stdp import Search, refresh, update, winners
 from rstdp.layers import BAND
@@ -125,6 +125,19 @@ def show_first_spike(times, labels, decision_map, threshold, three, low, rates):
 
 
 @jit
+def keeps_its_part(parts, weight, fast, f, threshold):
+    """Whether map f of S2 (F, C, KH, KW), which has learned, still belongs where it does in `Parts`; a sum's weights
+    follow."""
+    inputs = parts.ones.shape[1]
+    ones, small = np.empty(inputs, np.bool_), np.empty(inputs, np.bool_)
+    if counts(weight[f].reshape(inputs), threshold, ones, small):
+        return np.array_equal(ones, parts.ones[f]) and np.array_equal(small, parts.small[f])
+    if not parts.counting[f]:
+        parts.summed[..., np.searchsorted(parts.rest, f)] = fast[..., f]
+    return not parts.counting[f]
+
+
+@jit
 def show_both(times, labels, decision_map, two, three, rates):
     """Show C1's spike times (N, C, H, W) image by image: S3 decides by its highest potential, and both layers learn.
 
@@ -133,25 +146,29 @@ def show_both(times, labels, decision_map, two, three, rates):
     S3 asks only whether a cell of C2 has spiked. Potentials never fall, nor do their float32 sums, so one step in which
     all inputs spike together tells.
     """
-    search, record = two.search, np.empty((len(times), 2), dtype=np.int64)
-    width2, maps2 = times.shape[3] + 2 * search.pad - two.weight.shape[3] + 1, len(two.weight)
-    none = by_summing(times[:0], two.fast, search.threshold, search.pad, 1, maps2, two.pooling)
+    search, threshold, record = two.search, two.search.threshold, np.empty((len(times), 2), dtype=np.int64)
+    width2, parts = times.shape[3] + 2 * search.pad - two.weight.shape[3] + 1, split(two.weight, two.fast, threshold)
+    none = by_need(times[:0], parts, two.fast, threshold, search.pad, 1, two.pooling)
     room = s3.make_room(none, three.weights, three.search)
     positions = room.sizes.out_h * room.sizes.out_w
     classes = np.repeat(decision_map, positions).reshape((len(decision_map), positions))
     for i in range(len(times)):
         together = (times[i:i + 1] >= search.bins).astype(np.uint8)
-        c2 = by_summing(together, two.fast, search.threshold, search.pad, 1, maps2, two.pooling)
+        c2 = by_need(together, parts, two.fast, threshold, search.pad, 1, two.pooling)
         record[i:i + 1] = s3.show(c2, labels[i:i + 1], classes, three.weights, three.bounds, three.search, rates,
                                   three.rule, room)
         feature, position = record[i]
         if feature < 0:
             continue
         plus, minus = rates[0] if classes[feature, position] == labels[i] else rates[1]
+        kept = True
         for found in winners(times[i], two.fast, search):
             if found[0] >= 0:
                 map2, place = int(found[0]), divmod(int(found[1]), width2)
                 update(two.weight[map2], times[i], place, found[2], (two.factor * plus, two.factor * minus), two.rule,
                        (0.0, 1.0), search.pad)
                 refresh(two.weight[map2], two.fast[..., map2])
+                kept = keeps_its_part(parts, two.weight, two.fast, map2, threshold) and kept
+        if not kept:
+            parts = split(two.weight, two.fast, threshold)
     return record
