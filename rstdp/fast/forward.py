@@ -263,7 +263,7 @@ def split(weight, fast, threshold):
 def by_need(times, parts, fast, threshold, pad, bins, pooling):
     """Spike times (N, C, H, W) uint8 -> pooled ones (N, F, H', W') uint8, each map by the kernel that it needs."""
     maps, rest = len(parts.counting), parts.rest
-    if len(rest) == maps:
+    if parts.summed.shape[3] == fast.shape[3]:  # hardly any map counts: to sum the others costs as much as to sum all
         return by_summing(times, fast, threshold, pad, bins, maps, pooling)
     out = by_counting(times, parts.counted, fast, parts.rows, threshold, pad, bins, maps, pooling)
     if len(rest):
