@@ -199,7 +199,7 @@ def test_spike_times_of_converged_weights(seed, threshold, tiny):
     """After long learning sums lie a rounding error under a whole threshold; whether they fire must not be guessed."""
     rng = np.random.default_rng(seed)
     times = torch.from_numpy(rng.integers(0, BINS + 1, (2, 3, 9, 9)).astype(np.uint8))
-    large = 1 - rng.integers(0, 4, (20, 3, 5, 5)) * 2.0**-24
+    large = 1 - rng.integers(0, 4, (40, 3, 5, 5)) * 2.0**-24  # so many that only some are summed
     weight = np.where(rng.random(large.shape) < 0.4, large, tiny * rng.random(large.shape))
     weight[:6, 0, :2, 0] = rng.random((6, 2)) * np.logspace(0, -9, 6)[:, None]  # maps with weights in between
     weight = torch.from_numpy(weight.astype(np.float32))

@@ -110,7 +110,7 @@ def test_the_first_spike_decides_not_the_highest_potential():
 
 
 def almost_converged(shape):
-    """Weights (F, C, K, K) near 0 and 1: of twelve maps three count, three never do, three begin to, three cease to."""
+    """Weights (F, C, K, K) near 0 and 1: a map in four counts, one never does, one is about to, one to cease."""
     random, maps = torch.Generator().manual_seed(3), torch.arange(shape[0]) % 4
     one = torch.rand(shape, generator=random) < 0.3
     one[:, 0, 1, 1] = True
@@ -128,7 +128,8 @@ def counting(network):
 
 @pytest.mark.parametrize("converged, factor", [(False, 10), (True, 3000)])
 def test_both_layers_learn_as_the_readable_rules_say(c1, labels, converged, factor):
-    config = REWARDED.replace({"s2_reward": factor, "s2.threshold": 5 if converged else 13})
+    config = REWARDED.replace({"s2_reward": factor, "s2.threshold": 5 if converged else 13,
+                               "s2.maps": 40})  # so many that only some are summed
     network, twin, phi = Network(config, 2), Network(config, 2), (0.7, 0.3)
     for each in (network, twin) if converged else ():
         each.weights["s2"] = almost_converged(each.weights["s2"].shape)
@@ -148,7 +149,7 @@ def test_both_layers_learn_as_the_readable_rules_say(c1, labels, converged, fact
                              (factor * plus, factor * minus), (0.0, 1.0))
     after = counting(network)
     assert len(winners) == len(c1) and (winners[:, 0] != SILENT).any()
-    assert (before & ~after).any() == (~before & after).any() == converged
+    assert (before & ~after).any() == converged
     for name in ("s2", "s3"):
         assert torch.equal(network.weights[name], twin.weights[name])
 
