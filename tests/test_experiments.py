@@ -14,6 +14,7 @@ import torch
 from report import RESULTS
 from report.__main__ import main
 from report.lab import experiments, provenance, registry, results
+from report.studies.student.factorial import COMBINATIONS
 from report.studies.student.rules import StudentConfig
 from rstdp import plasticity
 from rstdp.config import SPYKETORCH, Config
@@ -440,6 +441,19 @@ def test_list_says_how_a_result_stands_and_by_what_it_is_stale(made, tiny, monke
     assert stands() == ("stale", ["the code computes something else since"])
     del facts["runs"]
     assert stands()[0] == "damaged"
+
+
+def test_list_says_that_runs_of_a_study_are_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "remembered", provenance.fingerprint)
+    facts = json.loads((RESULTS / "crossed" / "provenance.json").read_text())
+
+    def stands(runs):
+        provenance.write_json(tmp_path / "crossed" / "provenance.json", {**facts, "runs_made": runs})
+        return results.status("crossed", [tmp_path])
+
+    assert stands(25) == ("recorded", []) and stands(24) == ("incomplete", [])
+    seeds = registry.results()["student-factorial"].seeds
+    assert registry.results()["student-factorial"].runs == len(seeds) * len(COMBINATIONS)
 
 
 def test_a_fingerprint_is_remembered_until_the_source_changes(tmp_path, monkeypatch):

@@ -32,6 +32,7 @@ class Result:
     dataset: str = ""  #: read where the command names no other; "" where there is no choice
     seeds: tuple[int, ...] = ()  #: the same
     settings: Mapping[str, Any] = field(default_factory=dict)  #: what --set changes, with its defaults
+    runs: int = 0  #: how many a whole result has, where its provenance says how many were made (`runs_made`)
     recorded: bool = True  #: else a tool, which leaves nothing in report/results
 
 

@@ -289,10 +289,12 @@ def status(name: str, folders: Sequence[Path]) -> tuple[str, list[str]]:
         return "-", []
     try:
         if name in registry.results():
-            reasons = provenance.stale(json.loads(path.read_bytes()), registry.needs(name), provenance.remembered)
-            return ("stale" if reasons else "recorded"), reasons
-        result = load(name, folders)
-        reasons = list(result.stale(quick=True))
+            facts, whole = json.loads(path.read_bytes()), registry.results()[name].runs
+            reasons = provenance.stale(facts, registry.needs(name), provenance.remembered)
+            absent = facts.get("runs_made", whole) < whole
+        else:
+            result = load(name, folders)
+            reasons, absent = list(result.stale(quick=True)), bool(result.absent())
     except (Missing, ValueError) as error:
         return "damaged", [str(error)]
-    return "stale" if reasons else "incomplete" if result.absent() else "recorded", reasons
+    return "stale" if reasons else "incomplete" if absent else "recorded", reasons

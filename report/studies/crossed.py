@@ -64,7 +64,8 @@ def probe() -> Iterator:
 
 
 @registry.result("crossed", "seeds of S1 and S2 crossed with seeds of S3, 40 passes; six minutes a run",
-                 needs=("core", "crossed"), dataset="mnist", seeds=(0, 1, 2, 3, 4), settings={"train": 0, "passes": 40})
+                 needs=("core", "crossed"), dataset="mnist", seeds=(0, 1, 2, 3, 4), settings={"train": 0, "passes": 40},
+                 runs=25)
 def make(job: Job) -> None:
     """The pairs that are missing, one by one. Settings: training images, 0 for all; passes over S3."""
     data, config = job.data.subset(job.settings.train, 0), SPYKETORCH.replace({"s3.epochs": job.settings.passes})

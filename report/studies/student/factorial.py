@@ -70,7 +70,8 @@ def probe_combinations() -> Iterator:
 
 
 @registry.result("student-as-run", "the earlier replication's model as its program runs, on 10,000 images",
-                 needs=("core", "student-as-run"), dataset="mnist", seeds=(0, 1, 2), settings={"train": 10_000})
+                 needs=("core", "student-as-run"), dataset="mnist", seeds=(0, 1, 2), settings={"train": 10_000},
+                 runs=3)
 def make(job: Job) -> None:
     """The seeds that are missing."""
     data = job.data.subset(job.settings.train, 0)
@@ -88,7 +89,7 @@ def combination(name: str, seed: int, *data) -> list[dict]:
 
 @registry.result("student-factorial", "the earlier replication's rules, four groups on and off, on 10,000 images",
                  needs=("core", "student-factorial"), dataset="mnist", seeds=tuple(range(8)),
-                 settings={"train": 10_000})
+                 settings={"train": 10_000}, runs=8 * len(COMBINATIONS))
 def make_combinations(job: Job) -> None:
     """The runs that are missing, all combinations of a seed before the next seed."""
     data = job.data.subset(job.settings.train, 0)
@@ -107,7 +108,7 @@ def on_events(encoding: str, name: str, seed: int, *data) -> list[dict]:
 
 @registry.result("student-nmnist", "N-MNIST: the earlier replication's encoding and rules, each with ours",
                  needs=("core", "student-factorial", "events"), dataset="nmnist-transfer", seeds=tuple(range(5)),
-                 settings={"train": 10_000})
+                 settings={"train": 10_000}, runs=20)
 def make_events(job: Job) -> None:
     """The runs that are missing, all of a seed before the next seed."""
     data = {encoding: load(f"{job.dataset}/{encoding}", job.settings.train) for encoding in ENCODINGS}
