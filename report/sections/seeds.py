@@ -23,7 +23,7 @@ def crossed(page: Page) -> None:
     page.table([(f"**{seed}**", *("—" if np.isnan(value) else percent(value) for value in values),
                  percent(values.mean())) for seed, values in table.iterrows()],
                ["S1 and S2 \\ S3", *map(str, table.columns), "mean"])
-    planned = len(registry.results()["crossed"].seeds) ** 2
+    planned = registry.results()["crossed"].runs
     if table.isna().any(axis=None) or min(table.shape) < 2:
         raise Missing("crossed", f"{planned - int(table.notna().sum().sum())} of {planned} runs of `crossed`")
     found = components(table)

@@ -10,6 +10,7 @@ import pandas as pd
 from ..lab import figures
 from ..lab.page import Page
 from ..lab.published import PAPER, at_passes, published
+from ..lab.registry import results
 from ..lab.results import Missing, Result, load, read_table, stale
 from ..lab.statistics import Estimate, difference, percent, points
 from ..studies.student.factorial import COMBINATIONS
@@ -176,11 +177,11 @@ def factorial(page: Page) -> None:
                            for _, row in whole.iterrows()])
     page.table([(f"`{name}`", what, points(Estimate.of(shares[name]))) for name, what in GROUPS.items()],
                ["group", "what it is", "share (points)"])
-    collapsed = int((whole < 0.5).sum().sum())
+    collapsed, planned = int((whole < 0.5).sum().sum()), len(results()["student-factorial"].seeds)
     page.say("*Share*: the Shapley value, a group's mean effect over all orders in which the four can be switched on; "
              "the shares of a seed add up to what all of them change, "
-             f"{points(Estimate.of(shares.sum(axis=1)))} points (number of seeds: {len(whole)}). "
-             f"{collapsed} of {whole.size} runs collapsed, below 50 %. {page.source('student-factorial')}.")
+             f"{points(Estimate.of(shares.sum(axis=1)))} points (seeds that have all: {len(whole)} of {planned} "
+             f"planned). {collapsed} of {whole.size} runs collapsed, below 50 %. {page.source('student-factorial')}.")
 
 
 def shapley(values: Mapping[frozenset, float]) -> dict[str, float]:
