@@ -372,7 +372,7 @@ def test_the_report_shows_combinations_and_says_which_are_missing(tmp_path, monk
     student.factorial(page)
     text = "\n".join(said)
     assert "10,000 training images" in text and "-2.00" in text.replace("−", "-")
-    assert "seeds: 2). 1 of 32 runs collapsed" in text
+    assert "2 of 8 planned). 1 of 32 runs collapsed" in text
     rows[rows.rules != "again"].to_csv(tmp_path / "student-factorial" / "runs.csv", index=False)
     with pytest.raises(student.Missing, match="1 of the 16 combinations"):
         student.factorial(page)
